@@ -1,0 +1,96 @@
+"""aigc_hooks labels AI-generated content as Chinese law demands: visibly, and in the file's metadata.
+
+    pipe = aigc_hooks.wrap(pipe, provider="acme")
+    pipe("a cat").images[0].save("cat.jpg")
+
+Names are imported on first use, so that ``import aigc_hooks`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aigc_hooks.artifact import Adapter as Adapter
+    from aigc_hooks.artifact import Artifact as Artifact
+    from aigc_hooks.artifact import AuditRecord as AuditRecord
+    from aigc_hooks.artifact import Call as Call
+    from aigc_hooks.artifact import Carrier as Carrier
+    from aigc_hooks.artifact import Finding as Finding
+    from aigc_hooks.artifact import RawLabel as RawLabel
+    from aigc_hooks.artifact import Reading as Reading
+    from aigc_hooks.errors import AdapterNotFoundError as AdapterNotFoundError
+    from aigc_hooks.errors import AIGCHooksError as AIGCHooksError
+    from aigc_hooks.errors import CarrierError as CarrierError
+    from aigc_hooks.errors import ConfigError as ConfigError
+    from aigc_hooks.errors import ForeignLabelError as ForeignLabelError
+    from aigc_hooks.errors import LabelError as LabelError
+    from aigc_hooks.errors import LabelFormatError as LabelFormatError
+    from aigc_hooks.errors import PluginError as PluginError
+    from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
+    from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
+    from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
+    from aigc_hooks.errors import WordingError as WordingError
+    from aigc_hooks.hookspecs import hookimpl as hookimpl
+    from aigc_hooks.labelling import label as label
+    from aigc_hooks.labelling import save as save
+    from aigc_hooks.labels import Label as Label
+    from aigc_hooks.labels import ProviderCode as ProviderCode
+    from aigc_hooks.provider import ImageStyle as ImageStyle
+    from aigc_hooks.provider import Provider as Provider
+    from aigc_hooks.provider import override as override
+    from aigc_hooks.reading import read_label as read_label
+    from aigc_hooks.wrapping import is_wrapped as is_wrapped
+    from aigc_hooks.wrapping import unwrap as unwrap
+    from aigc_hooks.wrapping import wrap as wrap
+
+# The module of each public name; tests keep it equal to the imports above.
+_HOMES = {
+    "AIGCHooksError": "errors",
+    "Adapter": "artifact",
+    "AdapterNotFoundError": "errors",
+    "Artifact": "artifact",
+    "AuditRecord": "artifact",
+    "Call": "artifact",
+    "Carrier": "artifact",
+    "CarrierError": "errors",
+    "ConfigError": "errors",
+    "Finding": "artifact",
+    "ForeignLabelError": "errors",
+    "ImageStyle": "provider",
+    "Label": "labels",
+    "LabelError": "errors",
+    "LabelFormatError": "errors",
+    "PluginError": "errors",
+    "Provider": "provider",
+    "ProviderCode": "labels",
+    "RawLabel": "artifact",
+    "Reading": "artifact",
+    "UnsupportedCarrierError": "errors",
+    "UnsupportedOutputError": "errors",
+    "UnsupportedVersionError": "errors",
+    "WordingError": "errors",
+    "hookimpl": "hookspecs",
+    "is_wrapped": "wrapping",
+    "label": "labelling",
+    "override": "provider",
+    "read_label": "reading",
+    "save": "labelling",
+    "unwrap": "wrapping",
+    "wrap": "wrapping",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aigc_hooks' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"aigc_hooks.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

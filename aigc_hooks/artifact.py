@@ -1,0 +1,232 @@
+"""The records that travel between the rooms: what is labelled, what was found, who wraps what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from html import escape
+from typing import Any, BinaryIO
+
+from aigc_hooks.labels import KEYS, Label
+from aigc_hooks.provider import Provider
+
+
+@dataclass(slots=True)
+class Artifact:
+    """One piece of generated content on its way through the stages.
+
+    Attributes:
+        content: The live object: a PIL image, an array, a tensor. A stage may replace it by one of the same kind.
+        modality: ``"image"``; more kinds join with their renderers.
+        source: What made it, such as the name of a pipeline class; empty if unknown.
+        label: The implicit label, once ``aigc_make_label`` has made it.
+        places: Where labels were put, such as ``"pixels"``; the audit record lists them.
+        visible: Whether the explicit label is already in the content: then it is not drawn again.
+        covered: What lay under the explicit label before it was drawn, as its renderer keeps it; None if nothing was.
+    """
+
+    content: Any
+    modality: str
+    source: str = ""
+    label: Label | None = None
+    places: list[str] = field(default_factory=list)
+    visible: bool = False
+    covered: Any = None
+
+
+@dataclass(slots=True)
+class Call:
+    """A generation that is about to run; ``aigc_prepare`` may change its arguments.
+
+    Attributes:
+        source: Name of the pipeline class or function.
+        arguments: Positional arguments, without the object itself.
+        keywords: Keyword arguments.
+    """
+
+    source: str
+    arguments: list[Any]
+    keywords: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One implicit label found in a file or an image.
+
+    Attributes:
+        label: The record, or None where the text holds none that can be read.
+        place: Where it was found, such as ``"PNG iTXt XML:com.adobe.xmp"``.
+        defects: What about it breaks the standard or the guides, one sentence each.
+        raw: The text as found.
+    """
+
+    label: Label | None
+    place: str
+    defects: tuple[str, ...]
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What ``read_label`` found.
+
+    No finding means "no label found", never "not generated" (Measures, article 6).
+
+    Attributes:
+        carrier: The format that was recognised, such as ``"PNG"``.
+        findings: Every label found, in file order.
+    """
+
+    carrier: str
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def label(self) -> Label | None:
+        """The first label that could be read, or None."""
+        return next((finding.label for finding in self.findings if finding.label), None)
+
+    @property
+    def found(self) -> bool:
+        """Whether a label could be read. False says nothing about where the content came from."""
+        return self.label is not None
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """Everything that keeps this reading from conforming, one sentence each."""
+        found = [f"{finding.place}: {defect}" for finding in self.findings for defect in finding.defects]
+        if not self.findings:
+            found.append("no label found (which does not mean that the content was not generated)")
+        if len(self.findings) > 1:
+            # GB 45438-2025, 6.1 c: a file keeps exactly one file-metadata implicit label.
+            found.append(f"{len(self.findings)} labels in one file; GB 45438-2025, 6.1 c) allows one")
+        return tuple(found)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether there is exactly one label, without a defect."""
+        return not self.defects
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON output."""
+        return {
+            "carrier": self.carrier,
+            "found": self.found,
+            "conforms": self.conforms,
+            "defects": list(self.defects),
+            "findings": [
+                {
+                    "place": finding.place,
+                    "label": finding.label.to_dict() if finding.label else None,
+                    "defects": list(finding.defects),
+                    "raw": finding.raw,
+                }
+                for finding in self.findings
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        """The view that notebooks show."""
+        if not self.findings:
+            return f"<p><b>{escape(self.carrier)}</b>: no AIGC label found. 未发现隐式标识（不代表内容非生成）。</p>"
+        rows = []
+        for finding in self.findings:
+            title = f"{escape(self.carrier)} · {escape(finding.place)}"
+            rows.append(f'<tr><th colspan="2" style="text-align:left">{title}</th></tr>')
+            elements = finding.label.to_dict() if finding.label else dict.fromkeys(KEYS.values(), "?")
+            rows += [
+                f'<tr><td style="text-align:left">{key}</td>'
+                f'<td style="text-align:left"><code>{escape(value)}</code></td></tr>'
+                for key, value in elements.items()
+            ]
+        verdict = "conforms 符合" if self.conforms else "does not conform 不符合：" + "; ".join(self.defects)
+        return f"<table>{''.join(rows)}</table><p>{escape(verdict)}</p>"
+
+
+@dataclass(frozen=True, slots=True)
+class RawLabel:
+    """The text of one label as a carrier's reader found it, before it is parsed."""
+
+    place: str
+    text: str
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A file format that can hold the implicit label. Plugins bring more through ``aigc_carriers``.
+
+    Attributes:
+        name: Short name, such as ``"PNG"``.
+        suffixes: File name endings, lower case with the dot.
+        sniff: Tells from the first 64 bytes of a file whether it is of this format.
+        read: Yields every label in a seekable binary stream. It decodes no content, keeps time and memory bounded
+            whatever the file claims, and raises ``CarrierError`` for a damaged file.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes], bool]
+    read: Callable[[BinaryIO], Iterable[RawLabel]]
+
+
+Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]
+"""A decorator ``(original function, settings) -> replacement`` that an adapter lays over one method of a class. It keeps
+the signature (``functools.wraps``) and the kind of the original: coroutine functions stay such, generators too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How to wrap one framework's objects; ``aigc_adapter`` returns it.
+
+    Attributes:
+        name: The framework, such as ``"diffusers"``.
+        seams: For each method to replace, its decorator. A class that lacks one of them is refused with
+            ``UnsupportedVersionError``.
+        wrapped: Called with each object right after it was wrapped, or None.
+        unwrapped: Called with each object right after it was unwrapped, or None.
+    """
+
+    name: str
+    seams: Mapping[str, Seam]
+    wrapped: Callable[[Any], None] | None = None
+    unwrapped: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """What ``aigc_audit`` receives: one line about one piece of content. It never holds the content or a prompt.
+
+    Attributes:
+        outcome: ``"labelled"``, ``"already-labelled"``, ``"passed"`` (nothing there to label), ``"failed"`` (released
+            unlabelled under ``on_error="warn"``) or ``"unsupported-carrier"`` (saved without implicit label).
+        modality: Such as ``"image"``.
+        source: What made the content, such as the name of a pipeline class.
+        label: Its implicit label, if it got one.
+        places: Where labels were put.
+        reason: Why the outcome is not ``"labelled"``.
+        time: UTC, ISO 8601.
+    """
+
+    outcome: str
+    modality: str
+    source: str
+    label: Label | None
+    places: tuple[str, ...]
+    reason: str
+    time: str
+
+    @classmethod
+    def now(
+        cls,
+        outcome: str,
+        modality: str,
+        *,
+        source: str = "",
+        label: Label | None = None,
+        places: Iterable[str] = (),
+        reason: str = "",
+    ) -> AuditRecord:
+        """A record of this moment."""
+        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        return cls(outcome, modality, source, label, tuple(places), reason, time)

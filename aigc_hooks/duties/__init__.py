@@ -1,0 +1,1 @@
+"""What the Measures ask of a provider beyond the labels themselves."""

@@ -1,0 +1,35 @@
+"""The built-in audit sink: one line of JSON per record to the logger ``aigc_hooks.audit``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.hookspecs import hookimpl
+from aigc_hooks.provider import Provider
+
+logger = logging.getLogger("aigc_hooks.audit")
+
+# What was labelled is routine; what left without a label is not.
+_LEVELS = {"failed": logging.WARNING, "unsupported-carrier": logging.WARNING}
+
+
+@hookimpl
+def aigc_audit(record: AuditRecord, provider: Provider) -> None:
+    """Logs the record; never content, prompt or personal data."""
+    level = _LEVELS.get(record.outcome, logging.INFO)
+    if not logger.isEnabledFor(level):
+        return
+    line: dict[str, Any] = {
+        "time": record.time,
+        "provider": provider.name,
+        "outcome": record.outcome,
+        "modality": record.modality,
+        "source": record.source,
+        "label": record.label.to_dict() if record.label else None,
+        "places": record.places,
+        "reason": record.reason,
+    }
+    logger.log(level, "%s", json.dumps(line, ensure_ascii=False))

@@ -1,0 +1,101 @@
+"""Every error that aigc_hooks raises on purpose.
+
+    AIGCHooksError
+    ├── ConfigError (ValueError)             a setting is missing, unknown or wrong
+    ├── WordingError (ValueError)            a label text lacks one of its two elements (GB 45438-2025, 5.x b)
+    ├── LabelFormatError (ValueError)        a label record breaks Annex E, or a provider code TC260-PG-20252A
+    ├── AdapterNotFoundError (TypeError)     no adapter knows this object
+    ├── UnsupportedVersionError              a framework lacks the seam that its adapter needs
+    ├── PluginError                          a plugin is broken, missing or misspelt
+    ├── CarrierError (ValueError)            a file cannot be read as what it claims to be
+    │   └── UnsupportedCarrierError          a file format has no place for the implicit label
+    └── LabelError                           a stage failed: the content was not released
+        ├── UnsupportedOutputError           a kind of output that cannot be labelled
+        └── ForeignLabelError                the content already carries another producer's label
+
+Messages name the value found and the fix. ``LabelError`` and its children say in ``stage`` and ``plugin`` where the
+work stopped, and are chained from the cause.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AIGCHooksError",
+    "AdapterNotFoundError",
+    "CarrierError",
+    "ConfigError",
+    "ForeignLabelError",
+    "LabelError",
+    "LabelFormatError",
+    "PluginError",
+    "UnsupportedCarrierError",
+    "UnsupportedOutputError",
+    "UnsupportedVersionError",
+    "WordingError",
+]
+
+
+class AIGCHooksError(Exception):
+    """The root: catch it to catch everything that aigc_hooks raises on purpose."""
+
+
+class ConfigError(AIGCHooksError, ValueError):
+    """A setting is missing, unknown or wrong; the message names the source, the key and the value found."""
+
+
+class WordingError(AIGCHooksError, ValueError):
+    """A label text lacks the AI element or the generation element (GB 45438-2025, 5.1 b to 5.6 b)."""
+
+
+class LabelFormatError(AIGCHooksError, ValueError):
+    """A label record breaks Annex E of GB 45438-2025, or a provider code TC260-PG-20252A."""
+
+
+class AdapterNotFoundError(AIGCHooksError, TypeError):
+    """No adapter knows the object given to ``wrap``."""
+
+
+class UnsupportedVersionError(AIGCHooksError):
+    """The installed framework lacks a seam that its adapter needs."""
+
+
+class PluginError(AIGCHooksError):
+    """A plugin is broken, missing although required, or implements a hook that does not exist."""
+
+
+class CarrierError(AIGCHooksError, ValueError):
+    """A file cannot be read as what it claims to be: truncated, damaged or not supported."""
+
+
+class UnsupportedCarrierError(CarrierError):
+    """A file format has no place for the implicit label; the message says which format to use."""
+
+
+class LabelError(AIGCHooksError):
+    """A stage of labelling failed, and the content was not released.
+
+    Attributes:
+        stage: The stage that failed, such as ``"render_explicit"``.
+        plugin: The plugin that failed, or ``""`` where it was none.
+    """
+
+    def __init__(self, message: str, *, stage: str = "", plugin: str = "") -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.plugin = plugin
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # BaseException pickles its positional arguments only: keep the two keywords across process pools.
+        return _restore_label_error, (type(self), str(self), self.stage, self.plugin)
+
+
+class UnsupportedOutputError(LabelError):
+    """A kind of output that cannot be labelled, and so is not released."""
+
+
+class ForeignLabelError(LabelError):
+    """The content carries the label of another producer, which may not be overwritten (Measures, article 10)."""
+
+
+def _restore_label_error(cls: type[LabelError], message: str, stage: str, plugin: str) -> LabelError:
+    return cls(message, stage=stage, plugin=plugin)

@@ -1,0 +1,1 @@
+"""What people see and hear: wording and rendering of the explicit label. Knows the standard, no framework."""

@@ -1,0 +1,202 @@
+"""Draws the label on NumPy arrays and torch tensors, in place and where they are: no detour over PIL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aigc_hooks.errors import LabelError, UnsupportedOutputError
+from aigc_hooks.explicit.stencil import Stencil, stencil
+from aigc_hooks.media import NO_PICTURE, channel_axis, is_tensor
+from aigc_hooks.provider import Provider
+
+_SAMPLE = 16
+"""Every which pixel is looked at, in both directions, to see that the values have the range that is expected."""
+
+_SLACK = 0.02
+"""How far a float picture may leave 0–1: rounding in half precision, no more."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What an array had under its label.
+
+    Attributes:
+        box: Left, top, right, bottom in pixels.
+        before: The values in the box before the label, same layout as the array.
+    """
+
+    box: tuple[int, int, int, int]
+    before: Any
+
+
+def draw(pixels: Any, provider: Provider) -> Covered:
+    """Draws the label into every picture of an array or tensor, in place, and returns what it covers.
+
+    Args:
+        pixels: (H,W), (H,W,C) or (B,H,W,C) array, or (H,W), (C,H,W) or (B,C,H,W) tensor on any device; C is 1 grey,
+            2 grey and alpha, 3 RGB or 4 RGB and alpha. Floating point in 0–1 of any width, uint8 in 0–255 or uint16 in
+            0–65535. Channels may also come first in an array and last in a tensor.
+        provider: Gives wording and style.
+
+    Raises:
+        UnsupportedOutputError: The shape or dtype is not a picture's.
+        LabelError: The array is read-only, or its values leave the range of its dtype.
+    """
+    axis = channel_axis(pixels)
+    if axis == NO_PICTURE:
+        raise UnsupportedOutputError(
+            f"shape {tuple(pixels.shape)} is no picture: expected (H,W), (H,W,C) or (B,H,W,C) for arrays, (C,H,W) or "
+            "(B,C,H,W) for tensors, with 1 to 4 channels",
+            stage="render_explicit",
+        )
+    if not pixels.size if not is_tensor(pixels) else not pixels.numel():
+        raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
+    white = _white(pixels)
+    _check_range(pixels, axis, white)
+    height, width = _size(pixels, axis)
+    mark = stencil(width, height, provider)
+    with _writable(pixels):
+        region = _region(pixels, axis, mark.box)
+        before = region.clone() if is_tensor(region) else region.copy()
+        keep, add = _weights(mark, region, axis)
+        if is_tensor(region):
+            blended = before * keep + add * white
+            region.copy_(blended if region.dtype.is_floating_point else blended.round_())
+        else:
+            blended = before * keep + add * white
+            region[...] = blended if region.dtype.kind == "f" else blended.round()
+    return Covered(mark.box, before)
+
+
+def shows_label(pixels: Any, provider: Provider) -> bool:
+    """Whether every picture shows this provider's label, legibly, where the provider's style puts it."""
+    axis = channel_axis(pixels)
+    try:
+        white = _white(pixels)
+        height, width = _size(pixels, axis) if axis != NO_PICTURE else (0, 0)
+        if not height or not width or 0 in pixels.shape:
+            return False
+        mark = stencil(width, height, provider)
+    except (UnsupportedOutputError, LabelError):
+        return False
+    region = _region(pixels, axis, mark.box)
+    text, plate = (_aligned(_values(mask.convert("L")), region, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask))
+    colours = _colours(region, axis)
+    text, plate = (_colours(mask, axis) if axis is not None else mask for mask in (text, plate))
+    tolerance = white / 64
+    legible = ((colours >= white - tolerance) | ~text) & ((colours <= white * (1 - mark.opacity) + tolerance) | ~plate)
+    return bool(legible.all())
+
+
+def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
+    """A copy as it was before the label, or None if the label is not there any more; see ``picture.restored``."""
+    if not shows_label(pixels, provider):
+        return None
+    copy = pixels.clone() if is_tensor(pixels) else pixels.copy()
+    region = _region(copy, channel_axis(copy), covered.box)
+    if is_tensor(copy):
+        region.copy_(covered.before)
+    else:
+        region[...] = covered.before
+    return copy
+
+
+def _white(pixels: Any) -> float:
+    """The value of white in this dtype."""
+    name = str(pixels.dtype).removeprefix("torch.")
+    if name.startswith(("float", "bfloat")):
+        return 1.0
+    if name in ("uint8", "uint16"):
+        return 255.0 if name == "uint8" else 65535.0
+    raise UnsupportedOutputError(
+        f"pixels of dtype {name} have no agreed range; use floating point in 0–1, uint8 or uint16",
+        stage="render_explicit",
+    )
+
+
+def _check_range(pixels: Any, axis: int | None, white: float) -> None:
+    """Refuses float pixels in −1–1 or 0–255: white text would not be white there. A sample of them tells."""
+    if white != 1.0:
+        return
+    step = slice(None, None, _SAMPLE)
+    sample = pixels[..., step, step, :] if axis == -1 else pixels[..., step, step]
+    if is_tensor(sample):
+        sample = sample.detach().float()
+    low, high = float(sample.min()), float(sample.max())
+    if not (low >= -_SLACK and high <= 1 + _SLACK):  # also true of NaN
+        raise LabelError(
+            f"floating-point pixels must lie in 0–1, found {low:.3g} to {high:.3g}; scale them, or convert to uint8",
+            stage="render_explicit",
+        )
+
+
+def _size(pixels: Any, axis: int | None) -> tuple[int, int]:
+    shape = tuple(pixels.shape)
+    return (shape[-3], shape[-2]) if axis == -1 else (shape[-2], shape[-1])
+
+
+def _region(pixels: Any, axis: int | None, box: tuple[int, int, int, int]) -> Any:
+    """A view of the label's box."""
+    left, top, right, bottom = box
+    if axis == -1:
+        return pixels[..., top:bottom, left:right, :]
+    return pixels[..., top:bottom, left:right]
+
+
+def _colours(region: Any, axis: int | None) -> Any:
+    """A view of the colour channels without alpha."""
+    if axis is None or region.shape[axis] in (1, 3):
+        return region
+    return region[..., :-1] if axis == -1 else region[..., :-1, :, :]
+
+
+def _weights(mark: Stencil, region: Any, axis: int | None) -> tuple[Any, Any]:
+    """``keep`` and ``add`` with ``labelled = pixels · keep + white · add``: plate below, text on it, alpha opaque."""
+    ink, shape = _values(mark.ink), _values(mark.shape)
+    keep, add = (1 - mark.opacity * shape) * (1 - ink), ink
+    keep, add = _aligned(keep, region, axis), _aligned(add, region, axis)
+    if axis is not None and region.shape[axis] in (2, 4):
+        alpha = (..., -1) if axis == -1 else (..., -1, slice(None), slice(None))
+        keep[alpha] = 1 - _aligned(shape, region, None)
+        add[alpha] = _aligned(shape, region, None)
+    return keep, add
+
+
+def _values(layer: Any) -> Any:
+    """A coverage mask as float32 in 0–1, shape (h,w)."""
+    import numpy
+
+    return numpy.asarray(layer, dtype=numpy.float32) / 255
+
+
+def _aligned(values: Any, region: Any, axis: int | None) -> Any:
+    """(h,w) values with a channel axis where the region has its own, as an array or a tensor beside the region."""
+    import numpy
+
+    if axis is not None:
+        shape = (region.shape[axis], *values.shape)
+        values = numpy.broadcast_to(values, shape)
+        values = numpy.array(values if axis == -3 else numpy.moveaxis(values, 0, -1))
+    if not is_tensor(region):
+        return values
+    import torch
+
+    dtype = torch.promote_types(region.dtype, torch.float32) if region.dtype.is_floating_point else torch.float32
+    return torch.from_numpy(numpy.ascontiguousarray(values)).to(region.device, dtype)
+
+
+@contextmanager
+def _writable(pixels: Any) -> Iterator[None]:
+    """The mode in which a tensor may be written in place; refuses what cannot be."""
+    if not is_tensor(pixels):
+        if not pixels.flags.writeable:
+            raise LabelError("the array is read-only; pass a copy: label(array.copy())", stage="render_explicit")
+        yield
+        return
+    import torch
+
+    with torch.inference_mode() if pixels.is_inference() else torch.no_grad():
+        yield

@@ -1,0 +1,265 @@
+"""Draws the label on PIL images of every mode, in place."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image, ImageChops, ImageStat
+
+from aigc_hooks.errors import UnsupportedOutputError
+from aigc_hooks.explicit.stencil import Stencil, stencil
+from aigc_hooks.provider import Provider
+
+_Ink = tuple[Any, Any]
+
+# For each mode that blends by band, what each band holds for a grey: the grey itself ("+"), its negative ("-") or a
+# constant. CMYK black is all K; YCbCr and LAB have their colourless middle at 128.
+_BLENDED: dict[str, tuple[str | int, ...]] = {
+    "L": ("+",),
+    "LA": ("+", 255),
+    "RGB": ("+", "+", "+"),
+    "RGBA": ("+", "+", "+", 255),
+    "RGBX": ("+", "+", "+", 255),
+    "CMYK": (0, 0, 0, "-"),
+    "YCbCr": ("+", 128, 128),
+    "LAB": ("+", 128, 128),
+    "HSV": (0, 0, "+"),
+}
+# Modes whose pixels cannot be mixed: the plate is solid and the text has hard edges.
+_SOLID: dict[str, _Ink] = {
+    "1": (0, 255),
+    "La": ((0, 255), (255, 255)),
+    "RGBa": ((0, 0, 0, 255), (255, 255, 255, 255)),
+    "I;16": (0, 65535),
+    "I;16L": (0, 65535),
+    "I;16B": (0, 65535),
+    "I;16N": (0, 65535),
+}
+
+# EXIF orientation: what turns the stored picture into the displayed one, and back (Exif 2.32, tag 0x0112).
+_ORIENTATION = 0x0112
+_TO_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+_TOLERANCE = 24
+"""How far a saved and reloaded pixel may be off, of 255, and still count as the label's: lossy formats blur."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What a picture had under its label.
+
+    Attributes:
+        box: The label's box in the picture as stored, in pixels.
+        size: Size of the picture, in pixels.
+        before: The pixels in the box before the label.
+        mark: The label, to tell how the box looks with it.
+    """
+
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    before: Image.Image
+    mark: Stencil
+
+    @functools.cached_property
+    def after(self) -> Image.Image:
+        """The pixels in the box with the label."""
+        sheet = self.before.copy()
+        _blend(sheet, replace(self.mark, box=(0, 0, *sheet.size)))
+        return sheet
+
+
+def draw(image: Image.Image, provider: Provider) -> Covered:
+    """Draws the label into a picture, in place, and returns what it covers.
+
+    A palette without room for black and white turns the picture into ``RGB`` (``RGBA`` where it has transparency).
+
+    Args:
+        image: Any mode, at least about 16×16 pixels; its EXIF orientation is respected.
+        provider: Gives wording and style.
+
+    Raises:
+        UnsupportedOutputError: An animation opened from a file, an empty picture, or one too small for the wording.
+    """
+    if getattr(image, "n_frames", 1) > 1:
+        raise UnsupportedOutputError(
+            f"an opened {getattr(image, 'format', None)} of {image.n_frames} frames: a label on the current frame would "  # type: ignore[attr-defined]
+            "miss the others; use label(Path(…)) for the file, or label a list of its frames",
+            stage="render_explicit",
+        )
+    image.load()
+    if not image.width or not image.height:
+        raise UnsupportedOutputError(f"a picture of {image.width}×{image.height} pixels", stage="render_explicit")
+    mark = _stored(image, provider)
+    before = image.crop(mark.box)
+    _blend(image, mark)
+    return Covered(mark.box, image.size, before, mark)
+
+
+def shows_label(image: Image.Image, provider: Provider) -> bool:
+    """Whether the picture shows this provider's label, legibly, where the provider's style puts it."""
+    if getattr(image, "n_frames", 1) > 1 or not image.width or not image.height:
+        return False
+    image.load()
+    try:
+        mark = _stored(image, provider)
+    except UnsupportedOutputError:
+        return False
+    # One pixel settles it for nearly every fresh picture.
+    pixel = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
+    if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < 255 - _TOLERANCE:
+        return False
+    region = image.crop(mark.box)
+    if region.mode not in ("L", "RGB"):
+        region = region.convert("L" if region.mode in ("1", "LA", "La") else "RGB")
+    # The text is white and the plate is dark, whatever the picture: that is what makes it legible.
+    darkest = min(low for low, _ in _extrema(region, mark.text_mask))
+    if darkest < 255 - _TOLERANCE:
+        return False
+    brightest = max(high for _, high in _extrema(region, mark.plate_mask))
+    return brightest <= 255 * (1 - mark.opacity) + _TOLERANCE
+
+
+def restored(image: Image.Image, covered: Covered) -> Image.Image | None:
+    """A copy of a labelled picture as it was before the label, or None where that cannot be had.
+
+    It serves generation only: a model that gets its own labelled output back as an input would paint the label into
+    its next picture. A resized picture is restored at its new size; a cropped or rotated one is not.
+    """
+    if image.mode != covered.before.mode:
+        return None
+    scale_x, scale_y = image.width / covered.size[0], image.height / covered.size[1]
+    left, top, right, bottom = covered.box
+    box = (round(left * scale_x), round(top * scale_y), round(right * scale_x), round(bottom * scale_y))
+    size = (box[2] - box[0], box[3] - box[1])
+    if not all(size):
+        return None
+    scaled = size != covered.before.size
+    expected = covered.after.resize(size) if scaled else covered.after
+    difference = ImageChops.difference(image.crop(box).convert("RGB"), expected.convert("RGB"))
+    if max(ImageStat.Stat(difference).mean) > (_TOLERANCE / 2 if scaled else 0):
+        return None  # the label is not there any more, or not where it was
+    copy = image.copy()
+    copy.paste(covered.before.resize(size) if scaled else covered.before, box)
+    return copy
+
+
+def _extrema(region: Image.Image, mask: Image.Image) -> list[tuple[int, int]]:
+    return ImageStat.Stat(region, mask).extrema
+
+
+def _stored(image: Image.Image, provider: Provider) -> Stencil:
+    """The stencil turned as the picture's pixels are stored: a viewer turns picture and label upright together."""
+    # Reading EXIF is slow for what it is: most pictures have none.
+    has_exif = "exif" in image.info or type(image) is not Image.Image or "xmp" in image.info
+    back = _TO_STORED.get(image.getexif().get(_ORIENTATION, 1)) if has_exif else None
+    if back is None:
+        return stencil(image.width, image.height, provider)
+    turned = back in (
+        Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270
+    )
+    width, height = (image.height, image.width) if turned else image.size
+    upright = stencil(width, height, provider)
+    # Turn the label on an empty sheet of the displayed size to find its box: simple, and only for photographs.
+    sheet = Image.new("1", (width, height))
+    sheet.paste(1, upright.box)
+    box = sheet.transpose(back).getbbox()
+    assert box is not None
+    return Stencil(box, upright.ink.transpose(back), upright.shape.transpose(back), upright.opacity)
+
+
+def _blend(image: Image.Image, mark: Stencil) -> None:
+    """Puts the label into the picture: blended where the mode allows it, else solid."""
+    if image.mode in _BLENDED:
+        image.paste(_patch(mark, image.mode), mark.box, mark.cover)
+        if image.mode in ("RGBA", "LA"):
+            _make_opaque(image, mark)
+        return
+    if image.mode in ("P", "PA"):
+        inks = _palette_inks(image)
+        if inks is None:
+            _convert(image, "RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+            _blend(image, mark)
+            return
+    elif image.mode in ("I", "F"):
+        inks = _range_inks(image)
+    elif image.mode in _SOLID:
+        inks = _SOLID[image.mode]
+    else:
+        raise UnsupportedOutputError(
+            f"pictures of mode {image.mode!r} cannot be labelled; convert them to 'RGB' or 'RGBA' first",
+            stage="render_explicit",
+        )
+    black, white = inks
+    hard = mark.ink.point(lambda value: 255 if value >= 128 else 0, "1")
+    image.paste(black, mark.box)
+    image.paste(white, mark.box, hard)
+
+
+@functools.lru_cache(maxsize=64)
+def _patch(mark: Stencil, mode: str) -> Image.Image:
+    """The label's grey in the bands of a mode."""
+    negative = ImageChops.invert(mark.grey)
+    bands = [
+        mark.grey if band == "+" else negative if band == "-" else Image.new("L", mark.grey.size, band)
+        for band in _BLENDED[mode]
+    ]
+    return Image.merge(mode, bands) if len(bands) > 1 else mark.grey
+
+
+def _make_opaque(image: Image.Image, mark: Stencil) -> None:
+    """A label on transparent pixels would not be seen: the plate is opaque where it lies."""
+    region = image.crop(mark.box)
+    if region.getchannel("A").getextrema() == (255, 255):
+        return
+    region.putalpha(ImageChops.lighter(region.getchannel("A"), mark.shape))
+    image.paste(region, mark.box)
+
+
+def _range_inks(image: Image.Image) -> _Ink:
+    """Black and white of a picture whose mode does not say its range: 0–1, 0–255 or 0–65535 by its brightest pixel."""
+    low, high = image.getextrema()
+    assert isinstance(low, (int, float)) and isinstance(high, (int, float))
+    scales = (1.0, 255.0, 65535.0) if image.mode == "F" else (255, 65535)
+    white = next((scale for scale in scales if high <= scale), high)
+    return min(low, 0), white
+
+
+def _palette_inks(image: Image.Image) -> _Ink | None:
+    """Indices of black and white in a palette, adding them where there is room; None where there is not."""
+    palette = image.palette
+    if palette is None or palette.rawmode not in (None, "RGB") or palette.mode != "RGB":
+        return None
+    transparency = image.info.get("transparency")
+    indices = []
+    for colour in ((0, 0, 0), (255, 255, 255)):
+        try:
+            index = palette.getcolor(colour, image)
+        except ValueError:
+            return None  # 256 colours, all in use
+        if index == transparency or (isinstance(transparency, bytes) and transparency[index : index + 1] not in (b"", b"\xff")):
+            return None  # this black or white is see-through
+        indices.append(index)
+    image.putpalette(palette.palette if isinstance(palette.palette, bytes) else bytes(palette.palette))
+    if image.mode == "PA":
+        return (indices[0], 255), (indices[1], 255)
+    return indices[0], indices[1]
+
+
+def _convert(image: Image.Image, mode: str) -> None:
+    """Changes a picture's mode in place, as Pillow itself does in ``thumbnail`` and ``exif_transpose``."""
+    converted = image.convert(mode)
+    image.im = converted.im
+    image._mode = converted.mode
+    image.palette = converted.palette
+    image.info.pop("transparency", None)
+    image.readonly = 0

@@ -1,0 +1,37 @@
+"""What the text of an explicit label must say."""
+
+from __future__ import annotations
+
+import re
+
+from aigc_hooks.errors import WordingError
+
+# GB 45438-2025, 5.1 b to 5.6 b: "人工智能" or "AI", and "生成" and/or "合成". "AI" is meant as a word: it does not stand
+# in "AIGC" or "AIR". Lower-case "ai" and full-width "ＡＩ" are not the spelling of the standard and are refused (W-04).
+_AI_ELEMENT = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
+_GENERATION_ELEMENT = re.compile(r"生成|合成")
+_LOOKALIKE = re.compile(r"ai|ＡＩ|ａｉ", re.IGNORECASE)
+
+
+def check_wording(text: str) -> str:
+    """Checks that a label text holds both elements, and returns it.
+
+    Text in another language is welcome beside them: ``"AI生成 / AI-generated"`` passes, ``"AI-generated"`` does not.
+
+    Raises:
+        WordingError: An element is missing, or the text holds control characters (GB 45438-2025, 5.1 b to 5.6 b).
+    """
+    if not text.isprintable():
+        raise WordingError(f"label text {text!r} holds control characters or line breaks; the label wraps by itself")
+    missing = []
+    if not _AI_ELEMENT.search(text):
+        hint = ", spelt in ASCII capitals and standing alone" if _LOOKALIKE.search(text) else ""
+        missing.append(f"the AI element (人工智能 or AI{hint})")
+    if not _GENERATION_ELEMENT.search(text):
+        missing.append("the generation element (生成 or 合成)")
+    if missing:
+        raise WordingError(
+            f"label text {text!r} lacks {' and '.join(missing)}; GB 45438-2025 asks for both, as in 'AI生成' or "
+            "'本内容由人工智能生成'"
+        )
+    return text

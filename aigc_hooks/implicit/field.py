@@ -1,0 +1,166 @@
+"""From the text of a label to a Finding: lenient JSON, every deviation named."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from aigc_hooks.artifact import Finding, RawLabel
+from aigc_hooks.implicit.bounds import MAX_TEXT
+from aigc_hooks.labels import FIELD_NAME, KEYS, Label
+
+# Annex B of the image guide (TC260-PG-20259A) prints the wrapper for these places; its XMP places hold the bare object.
+_WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
+_BARE_PLACES = re.compile(r"xmp|tag 700|mime item", re.IGNORECASE)
+
+_NAMES = {key.lower(): name for name, key in KEYS.items()}
+_MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
+
+# What tells a label from any other text in places made for free text; the last is an old form of one platform.
+_LABEL_LIKE = re.compile(r'\\?"(?:AIGC|ContentProducer|ProduceID|ServiceProvider)\\?"\s{0,9}:')
+_OBJECT_LIKE = re.compile(rb'AIGC[^\w{<>]{0,4}(?=\{)|(?=\{\s{0,9}\\?"(?:AIGC|Label|ContentProducer)\\?"\s{0,9}:)')
+
+
+def parse(raw: RawLabel, wrapped: bool | None = None) -> Finding:
+    """Reads the text of one label, whatever its faults, and names them.
+
+    Args:
+        raw: The text as the carrier's reader found it.
+        wrapped: Whether the guides ask for ``{"AIGC":{…}}`` at this place; None takes it from ``raw.place``.
+
+    Returns:
+        The finding. Its label is None where the text holds none of the seven elements of Annex E.
+    """
+    defects = list(raw.defects)
+    value = _decode(raw.text, defects)
+    value = _unwrap(value, _expected(raw.place) if wrapped is None else wrapped, defects)
+    label = _label(value, defects) if isinstance(value, dict) else None
+    if label is None:
+        defects.append("no element of GB 45438-2025, Annex E, can be read from it")
+    return Finding(label, raw.place, tuple(dict.fromkeys(defects)), raw.text)
+
+
+def resembles(text: str) -> bool:
+    """Whether free text, such as a comment, is meant as a label."""
+    return len(text) <= MAX_TEXT and bool(_LABEL_LIKE.search(text))
+
+
+def glued(data: bytes, place: str, defect: str) -> Iterator[RawLabel]:
+    """Yields the first label that stands as bare text somewhere in a block of bytes."""
+    match = _OBJECT_LIKE.search(data)
+    if match:
+        text = data[match.end() : match.end() + MAX_TEXT].decode("utf-8", "replace").rstrip("\0 ")
+        if resembles(text):
+            yield RawLabel(place, text, (defect,))
+
+
+def _expected(place: str) -> bool | None:
+    """Whether this place holds a wrapped label, by the guides; None where they know no such place."""
+    if _WRAPPED_PLACES.search(place):
+        return True
+    return False if _BARE_PLACES.search(place) else None
+
+
+def _decode(text: str, defects: list[str]) -> Any:
+    """The JSON value of a text, through up to three layers of encoding."""
+    if len(text) > MAX_TEXT:
+        defects.append(f"the text is longer than {MAX_TEXT} characters and was not parsed")
+        return None
+    value: Any = text
+    for layer in range(3):
+        if not isinstance(value, str):
+            break
+        if layer == 1:
+            defects.append("the JSON is encoded twice")
+        try:
+            value = _json(value.strip("\0\ufeff \t\r\n"), defects)
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+            defects.append(f"the text is not JSON: {reason}")
+            return None
+    return value
+
+
+def _json(text: str, defects: list[str]) -> Any:
+    """One JSON value, with Base64 around it or other text before and after it."""
+    if text.startswith(("eyJ", "ewog")):
+        try:
+            text = base64.b64decode(text, validate=True).decode()
+            defects.append("the JSON is encoded in Base64; the standard asks for plain text")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"neither JSON nor Base64 of it: {error}") from error
+    start = re.match(rf"{FIELD_NAME}\W{{0,3}}(?=\{{)", text)
+    if start:
+        defects.append(f"{start.group()!r} stands before the JSON object")
+        text = text[start.end() :]
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) < len(items):
+            defects.append("a key appears twice in the JSON object")
+        return found
+
+    value, end = json.JSONDecoder(object_pairs_hook=pairs).raw_decode(text)
+    if text[end:].strip("\0 \t\r\n"):
+        defects.append("other text follows the JSON value")
+    return value
+
+
+def _unwrap(value: Any, wrapped: bool | None, defects: list[str]) -> Any:
+    """The object with the seven elements, with or without the wrapper of Annex E b)."""
+    depth = 0
+    while isinstance(value, dict) and (key := next((key for key in value if key.upper() == FIELD_NAME), None)):
+        depth += 1
+        if key != FIELD_NAME:
+            defects.append(f"the wrapper is named {key!r}, not {FIELD_NAME!r}")
+        if len(value) > 1:
+            defects.append(f"the wrapper holds more than {FIELD_NAME!r}")
+        value = value[key]
+        if isinstance(value, str):
+            defects.append("the JSON is encoded twice")
+            value = _decode(value, defects)
+    if depth > 1:
+        defects.append("the object is wrapped more than once")
+    if isinstance(value, dict) and wrapped is not None and wrapped != (depth > 0):
+        form = f'the object inside {{"{FIELD_NAME}":…}}' if wrapped else "the bare object"
+        defects.append(f"the guide asks for {form} here")
+    return value
+
+
+def _label(found: dict[str, Any], defects: list[str]) -> Label | None:
+    """The record of an object with at least one element of Annex E."""
+    elements: dict[str, str] = {}
+    for key, value in found.items():
+        name = _NAMES.get(key.lower()) or _MISSPELT.get(key.lower())
+        if name is None or name in elements:
+            defects.append(f"{key[:60]!r} is no element of Annex E" if name is None else f"{KEYS[name]} appears twice")
+            continue
+        if key != KEYS[name]:
+            defects.append(f"{KEYS[name]} is misspelt {key!r}")
+        elements[name] = _text(KEYS[name], value, defects)
+    if not elements:
+        return None
+    missing = [KEYS[name] for name in KEYS if name not in elements]
+    defects.extend(f"element {key!r} is missing" for key in missing)
+    label = Label.unchecked(**elements)
+    # What is missing need not be called empty as well.
+    defects.extend(defect for defect in label.defects() if defect.split(" ", 1)[0] not in missing)
+    return label
+
+
+def _text(key: str, value: Any, defects: list[str]) -> str:
+    """The value of one element as the string that it should be."""
+    if isinstance(value, str):
+        return value
+    defects.append(f"{key} must be a string, found {type(value).__name__}")
+    if value is None:
+        return ""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        defects.append(f"{key} is nested too deeply")
+        return ""

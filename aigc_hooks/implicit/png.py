@@ -1,0 +1,117 @@
+"""PNG and APNG: the label in iTXt ``XML:com.adobe.xmp``, or in tEXt ``AIGC`` (TC260-PG-20259A)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from struct import Struct
+
+from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.implicit import exif, xmp
+from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
+from aigc_hooks.labels import FIELD_NAME
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""The first eight bytes."""
+
+XMP_KEYWORD = "XML:com.adobe.xmp"
+"""Keyword of the chunk with the XMP packet."""
+
+_MAX_KEYWORD = 79
+_HEAD = Struct(">I4s")
+_TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
+
+
+def _walk(source: Source) -> Iterator[RawLabel]:
+    """Yields the labels of every chunk, those after the pixels as well."""
+    if source.read(0, 8, "signature") != SIGNATURE:
+        raise source.fault(0, "no PNG signature")
+    offset = 8
+    for _ in range(MAX_PARTS):
+        length, kind = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        if not kind.isalpha():
+            raise source.fault(offset + 4, f"{kind!r} is no chunk type")
+        # The end is checked before the chunk is skipped: a file cut in its pixels is an error, not "no label".
+        if offset + 12 + length > source.size:
+            raise source.fault(offset, f"the {kind.decode()} chunk of {length} bytes ends after the file")
+        if kind in _TEXT_CHUNKS:
+            yield from _text_chunk(source, offset, kind.decode(), length)
+        elif kind == b"eXIf":
+            data = source.payload(offset + 8, length, "eXIf chunk")
+            yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
+        elif kind == b"IEND":
+            return
+        offset += 12 + length
+    raise source.fault(offset, f"more than {MAX_PARTS} chunks")
+
+
+def _text_chunk(source: Source, offset: int, kind: str, length: int) -> Iterator[RawLabel]:
+    """The labels in one text chunk, if its keyword is one that can hold them."""
+    head = source.read(offset + 8, min(length, _MAX_KEYWORD + 1), "keyword")
+    name, zero, _ = head.partition(b"\0")
+    keyword = name.decode("latin-1")
+    is_packet = keyword.lower() == XMP_KEYWORD.lower()
+    if not zero or not (is_packet or FIELD_NAME in keyword.upper()):
+        return
+    data = source.payload(offset + 8, length, f"{kind} chunk")
+    defects: list[str] = []
+    crc = int.from_bytes(source.read(offset + 8 + length, 4), "big")
+    if zlib.crc32(data, zlib.crc32(kind.encode())) != crc:
+        defects.append("the checksum of the chunk is wrong")
+    body = _body(source, offset, kind, data[len(name) + 1 :], defects, MAX_PACKET if is_packet else MAX_TEXT)
+    place = f"PNG {kind} {XMP_KEYWORD if is_packet else FIELD_NAME}"
+    if is_packet:
+        if kind != "iTXt":
+            defects.append(f"the guide has the XMP packet in iTXt, not in {kind}")
+        if keyword != XMP_KEYWORD:
+            defects.append(f"the keyword is {keyword!r}, not {XMP_KEYWORD!r}")
+        for raw in xmp.find(body, place):
+            yield RawLabel(place, raw.text, (*defects, *raw.defects))
+        return
+    if kind != "tEXt":
+        defects.append(f"the guide has the keyword {FIELD_NAME} in tEXt, not in {kind}")
+    if keyword != FIELD_NAME:
+        defects.append(f"the keyword is {keyword!r}, not {FIELD_NAME!r}")
+    yield RawLabel(place, _characters(body), tuple(defects))
+
+
+def _body(source: Source, offset: int, kind: str, data: bytes, defects: list[str], limit: int) -> bytes:
+    """The text of a chunk after its keyword, decompressed within the limit."""
+    compressed = kind == "zTXt"
+    if kind == "iTXt":
+        compressed = data[:1] == b"\1"
+        # flag, method, language tag, translated keyword
+        fields = data[2:].split(b"\0", 2)
+        data = fields[2] if len(fields) == 3 else b""
+        if len(fields) < 3:
+            defects.append("the iTXt chunk is cut short")
+    elif compressed:
+        data = data[1:]
+    if not compressed:
+        return data
+    defects.append("the text is compressed; the standard asks for plain text")
+    try:
+        text = zlib.decompressobj().decompress(data, limit + 1)
+    except zlib.error as error:
+        raise source.fault(offset, f"the compressed {kind} chunk is broken: {error}") from error
+    source.spend(offset, len(text))
+    if len(text) > limit:
+        raise source.fault(offset, f"the {kind} chunk is longer than {limit} bytes when decompressed")
+    return text
+
+
+def _characters(data: bytes) -> str:
+    """Text as tools write it: UTF-8, or Latin-1 as the PNG specification has it for tEXt."""
+    data = data[: MAX_TEXT + 4]
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _sniff(head: bytes) -> bool:
+    return head.startswith(SIGNATURE)
+
+
+CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk))
+"""PNG and animated PNG."""

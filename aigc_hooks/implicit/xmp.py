@@ -1,0 +1,243 @@
+"""XMP packets: the property ``TC260:AIGC`` written, merged into a user's packet, and found (TC260-PG-20259A)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import TYPE_CHECKING, NamedTuple
+
+from aigc_hooks.artifact import RawLabel
+from aigc_hooks.errors import CarrierError
+from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_TEXT
+from aigc_hooks.labels import FIELD_NAME, Label
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element  # type: ignore[import-untyped]
+
+NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
+"""Namespace of the property (TC260-PG-20259A)."""
+
+PREFIX = "TC260"
+"""Its usual prefix; any other bound to the namespace is read as well."""
+
+KNOWN_WRONG_NAMESPACES = frozenset({"http://ns.adobe.com/xap/1.0/tc/"})
+"""Namespaces that tools write by mistake. Any other is found as well and called unknown."""
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_META = "adobe:ns:meta/"
+_HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_TAIL = '\n<?xpacket end="w"?>'
+_BEFORE = (
+    f'{_HEAD}<x:xmpmeta xmlns:x="{_META}"><rdf:RDF xmlns:rdf="{_RDF}">'
+    f'<rdf:Description rdf:about="" xmlns:{PREFIX}="{NAMESPACE}"><{PREFIX}:{FIELD_NAME}>'
+)
+_AFTER = f"</{PREFIX}:{FIELD_NAME}></rdf:Description></rdf:RDF></x:xmpmeta>{_TAIL}"
+
+_PADDING = "\0\ufeff \t\r\n"
+_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
+# Characters that XML 1.0 cannot hold and JSON does not escape by itself.
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+# A tree node takes some hundred bytes: the bound keeps a packet of 16 MiB of "<a/>" from becoming a gigabyte.
+_MAX_NODES = 500_000
+_MAX_GUESSES = 50
+_GUESS = re.compile(
+    rf"""{FIELD_NAME}(?:\s[^<>]{{0,2000}})?>([^<]{{1,{MAX_TEXT}}})|{FIELD_NAME}\s{{0,9}}=\s{{0,9}}(?:"([^"]{{1,{MAX_TEXT}}})"|'([^']{{1,{MAX_TEXT}}})')"""
+)
+
+
+def packet(label: Label) -> bytes:
+    """Makes a new packet that holds the label: the bare object, as the image guide asks."""
+    return (
+        _BEFORE + _xml_safe(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + _AFTER
+    ).encode()
+
+
+def merge(existing: bytes | str, label: Label) -> bytes:
+    """Sets the one property in a user's packet and keeps everything else.
+
+    Every property named AIGC goes, in whatever namespace: GB 45438-2025, 6.1 c) allows one label in a file.
+
+    Args:
+        existing: The user's packet, UTF-8, 16 or 32, with or without wrapper, root and padding.
+        label: The label to set.
+
+    Returns:
+        The packet in UTF-8 without padding.
+
+    Raises:
+        CarrierError: The packet is not XML, holds a DOCTYPE or no RDF.
+    """
+    text = _decode(existing)
+    if not text:
+        return packet(label)
+    from lxml import etree  # type: ignore[import-untyped]
+
+    root = _parse(text)
+    for item in list(_properties(root)):
+        _remove(item)
+    rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f".//{{{_RDF}}}RDF")
+    if rdf is None:
+        if root.tag not in (f"{{{_META}}}xmpmeta", f"{{{_META}}}xapmeta"):
+            raise CarrierError(f"the XMP packet holds no rdf:RDF; its root is {str(root.tag)[:100]!r}")
+        rdf = etree.SubElement(root, f"{{{_RDF}}}RDF", nsmap={"rdf": _RDF})
+    first = rdf.find(f"{{{_RDF}}}Description")
+    # All descriptions of one packet name the same resource (ISO 16684-1, 7.4).
+    about = "" if first is None else first.get(f"{{{_RDF}}}about") or first.get("about") or ""
+    # An own description keeps the namespace off the property, so that its bytes are as the guide prints them.
+    own = etree.SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": about}, {PREFIX: NAMESPACE})
+    etree.SubElement(own, f"{{{NAMESPACE}}}{FIELD_NAME}").text = _xml_safe(label)
+    around = [*reversed(list(root.itersiblings(preceding=True))), root, *root.itersiblings()]
+    parts = [
+        etree.tostring(node, encoding="unicode", with_tail=False)
+        for node in around
+        if not (isinstance(node, etree._ProcessingInstruction) and node.target == "xpacket")
+    ]
+    return (_HEAD + "\n".join(parts) + _TAIL).encode()
+
+
+def find(packet: bytes, place: str) -> Iterator[RawLabel]:
+    """Yields every label in a packet: elements and attributes, any prefix, any namespace, wrong ones with a defect.
+
+    A packet that is not XML never raises: what a bounded search finds in it is yielded with a defect.
+    """
+    lower = packet[:MAX_PACKET].lower()
+    # A name cannot be escaped in XML: without these letters there is no property, and lxml need not be loaded.
+    if b"aigc" not in lower and b"aigc" not in lower.replace(b"\0", b""):
+        return
+    try:
+        root = _parse(_decode(packet))
+    except CarrierError as error:
+        yield from _guess(packet[:MAX_PACKET], place, f"{error}; found by searching its text")
+        return
+    for item in _properties(root):
+        yield RawLabel(place, item.text, item.defects)
+
+
+class _Property(NamedTuple):
+    """One property named AIGC, as an element, or as an attribute of one."""
+
+    element: _Element
+    attribute: str | None
+    text: str
+    defects: tuple[str, ...]
+
+
+def _xml_safe(label: Label) -> str:
+    """The bare value of the field; what XML cannot hold is escaped the JSON way."""
+    return _NOT_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", label.to_json())
+
+
+def _decode(packet: bytes | str) -> str:
+    """The text of a packet without padding, byte order mark and XML declaration; empty if it is only padding."""
+    if len(packet) > MAX_PACKET:
+        raise CarrierError(f"the XMP packet of {len(packet)} bytes is longer than the {MAX_PACKET} that are read")
+    if isinstance(packet, bytes):
+        first = packet.find(b"<")
+        unit = 1
+        if first >= 0 and packet[first + 1 : first + 2] == b"\0":
+            unit = 4 if packet[first + 1 : first + 4] == b"\0\0\0" else 2
+        # "<" is the first byte of a little-endian character and the last of a big-endian one.
+        order = "le" if first % unit == 0 else "be"
+        encoding = "utf-8" if unit == 1 else f"utf-{8 * unit}-{order}"
+        try:
+            packet = packet[: len(packet) // unit * unit].decode(encoding)
+        except UnicodeDecodeError as error:
+            raise CarrierError(f"the XMP packet is not {encoding.upper()}: {error.reason}") from error
+    text = packet.strip(_PADDING)
+    return text[match.end() :].lstrip() if (match := _DECLARATION.match(text)) else text
+
+
+def _parse(text: str) -> _Element:
+    """The root of a packet. Nothing is loaded, nothing expanded."""
+    if "<!DOCTYPE" in text:
+        raise CarrierError("the XMP packet holds a DOCTYPE, which is refused")
+    if text.count("<") + text.count("=") > _MAX_NODES:
+        raise CarrierError(f"the XMP packet holds more than {_MAX_NODES} elements and attributes")
+    from lxml import etree
+
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False, encoding="utf-8"
+    )
+    try:
+        root = etree.fromstring(text.encode("utf-8", "surrogatepass"), parser)
+    except etree.XMLSyntaxError as error:
+        raise CarrierError(f"the XMP packet is not well-formed XML: {str(error.msg)[:200]}") from error
+    return root
+
+
+def _properties(root: _Element) -> Iterator[_Property]:
+    """Every property named AIGC, in document order."""
+    for element in root.iter("*"):
+        parent = element.getparent()
+        if "aigc" in _local(element.tag):
+            text = "".join(element.itertext("*"))
+            yield from _property(element, None, element.tag, text, parent is not None and _is_description(parent))
+        for name, value in element.attrib.items():
+            if "aigc" in _local(str(name)):
+                yield from _property(element, str(name), str(name), str(value), _is_description(element))
+
+
+def _property(element: _Element, attribute: str | None, name: str, text: str, described: bool) -> Iterator[_Property]:
+    """One property with what is wrong about its name and its place in the packet."""
+    namespace, _, local = name.rpartition("}")
+    namespace = namespace.lstrip("{")
+    exact = local.upper() == FIELD_NAME
+    if not exact and "ContentProducer" not in text:
+        return  # such as a vendor's own AIGCModel: no label
+    defects: list[str] = []
+    if namespace != NAMESPACE:
+        known = "a known wrong one" if namespace in KNOWN_WRONG_NAMESPACES else "an unknown one"
+        defects.append(f"the XMP namespace {namespace[:100]!r} is {known}; the guide has {NAMESPACE!r}")
+    if local != FIELD_NAME:
+        defects.append(f"the XMP property is named {local[:60]!r}, not {FIELD_NAME!r}")
+    if not described:
+        defects.append("the XMP property is not directly in an rdf:Description")
+    if attribute is None and len(element):
+        defects.append("the XMP property holds elements, not plain text")
+    # One more than is parsed: the parser of the field sees that it is too long.
+    yield _Property(element, attribute, text[: MAX_TEXT + 1], tuple(defects))
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2].lower()
+
+
+def _is_description(element: _Element) -> bool:
+    return bool(element.tag == f"{{{_RDF}}}Description")
+
+
+def _remove(item: _Property) -> None:
+    """Takes a property out of the tree, and the description that held nothing else."""
+    element, parent = item.element, item.element.getparent()
+    if item.attribute is not None:
+        del element.attrib[item.attribute]
+        description = element
+    elif parent is None:
+        raise CarrierError(f"the XMP packet holds no rdf:RDF; its root is {str(element.tag)[:100]!r}")
+    else:
+        parent.remove(element)
+        description = parent
+    above = description.getparent()
+    about = {f"{{{_RDF}}}about", "about"}
+    if (
+        above is not None
+        and _is_description(description)
+        and not len(description)
+        and about.issuperset(description.attrib)
+    ):
+        above.remove(description)
+
+
+def _guess(packet: bytes, place: str, defect: str) -> Iterator[RawLabel]:
+    """What a search in a broken packet finds. Few candidates, each of bounded length: linear time."""
+    text = packet.replace(b"\0", b"").decode("utf-8", "replace")
+    position = -1
+    for _ in range(_MAX_GUESSES):
+        position = text.find(FIELD_NAME, position + 1)
+        if position < 0:
+            return
+        match = _GUESS.match(text, position)
+        if match and "{" in (value := unescape(match.group(match.lastindex or 1))):
+            yield RawLabel(place, value.strip(), (defect,))
+            position = match.end()

@@ -1,0 +1,204 @@
+"""The only room where stages run: detect → make label → explicit → watermark → implicit → sign → audit."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+from pathlib import Path
+from typing import Any
+
+from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
+from aigc_hooks.errors import ForeignLabelError, LabelError, UnsupportedOutputError
+from aigc_hooks.labels import Label
+from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.plugins import Hooks, hooks
+from aigc_hooks.provider import Provider, active, resolve
+
+logger = logging.getLogger("aigc_hooks")
+
+
+def label(
+    content: Any, *, provider: str | Provider | None = None, output: str | os.PathLike[str] | None = None, **overrides: Any
+) -> Any:
+    """Puts the visible label and the implicit label on generated content.
+
+    Labelling is idempotent: what this provider has already labelled is left as it is and keeps its produce id.
+
+    Args:
+        content: A PIL image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``), or
+            a list or tuple of them, nested or not: labelled in place. A path: the picture file is labelled in place or
+            to ``output``, keeping its metadata.
+        provider: Name of a provider in the configuration, or a ``Provider``.
+        output: For a path only: where the labelled file goes; its suffix chooses the format.
+        **overrides: Settings of ``Provider`` for this call.
+
+    Returns:
+        The same object; for a path, the path of the labelled file.
+
+    Raises:
+        LabelError: It could not be labelled; ``stage`` and ``plugin`` say where, and nothing was released.
+        ConfigError: A setting is missing or wrong.
+        CarrierError: The file cannot be read, or its format has no place for the label.
+    """
+    settings = resolve(provider, overrides)
+    if isinstance(content, os.PathLike):
+        return _label_file(Path(content), Path(output) if output is not None else None, settings)
+    if output is not None:
+        raise TypeError("output= goes with a path; save a labelled image with its own save()")
+    return labelled(content, settings)
+
+
+def labelled(content: Any, provider: Provider, source: str = "") -> Any:
+    """Runs the stages over content and returns it, the same object where that can be.
+
+    Args:
+        content: A picture in any form that ``label`` takes except a path.
+        provider: The settings.
+        source: What made it, for the audit record.
+    """
+    if isinstance(content, (list, tuple)):
+        items = [labelled(item, provider, source) for item in content]
+        if isinstance(content, list):
+            content[:] = items
+            return content
+        return content if all(map(_same, items, content)) else type(content)(items)
+    artifact = Artifact(content, _modality(content), source)
+    _stages(artifact, active(provider))
+    return artifact.content
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other
+
+
+def _modality(content: Any) -> str:
+    if is_picture(content) or is_array(content) or is_tensor(content):
+        return "image"
+    kind = f"{type(content).__module__}.{type(content).__qualname__}"
+    hint = "; give a file as pathlib.Path" if isinstance(content, str) else ""
+    raise UnsupportedOutputError(
+        f"cannot label {kind}: this version labels PIL images, NumPy arrays, torch tensors, and lists of them{hint}",
+        stage="detect",
+    )
+
+
+def _stages(artifact: Artifact, provider: Provider) -> None:
+    """One artifact through all stages; nothing is released that missed one."""
+    room = hooks(provider)
+    try:
+        known = _own(room.detect(artifact, provider), provider)
+        if known is not None and artifact.visible:
+            outcome = "already-labelled"
+            artifact.label = known
+            room.write_metadata(artifact, known, provider)
+        else:
+            outcome = "labelled"
+            artifact.label = _label(artifact, known, room, provider)
+    except LabelError as error:
+        if provider.on_error == "raise":
+            raise
+        warnings.warn(f"released without a label (on_error = \"warn\"): {error}", stacklevel=2)
+        record = AuditRecord.now("failed", artifact.modality, source=artifact.source, reason=str(error))
+    else:
+        record = AuditRecord.now(
+            outcome, artifact.modality, source=artifact.source, label=artifact.label, places=artifact.places
+        )
+    _audit(room, record, provider)
+
+
+def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provider) -> Label:
+    made = known or room.make_label(artifact, provider)
+    if made is None:
+        raise LabelError("no plugin made a label", stage="make_label")
+    artifact.label = made
+    if not artifact.visible and not room.render_explicit(artifact, made, provider):
+        raise UnsupportedOutputError(
+            f"no plugin renders the explicit label of {type(artifact.content).__name__}", stage="render_explicit"
+        )
+    room.embed_watermark(artifact, made, provider)
+    room.write_metadata(artifact, made, provider)
+    room.sign(artifact, made, provider)
+    return made
+
+
+def _own(findings: list[Finding], provider: Provider) -> Label | None:
+    """The label that content already carries, if it is this provider's own.
+
+    Raises:
+        ForeignLabelError: It is another's, which nobody may replace (Measures, article 10).
+    """
+    for finding in findings:
+        found = finding.label
+        if found is None:
+            continue
+        if found.content_producer != provider.producer:
+            raise ForeignLabelError(
+                f"the content already carries the label of {found.content_producer!r} ({finding.place}, "
+                f"{found.produce_id!r}), which {provider.producer!r} may not replace (Measures, article 10); as a "
+                "platform that spreads it, keep that label and add your propagator elements",
+                stage="detect",
+            )
+        return found
+    return None
+
+
+def _audit(room: Hooks, record: AuditRecord, provider: Provider) -> None:
+    try:
+        room.audit(record, provider)
+    except LabelError as error:
+        if provider.audit == "required":
+            raise
+        logger.warning("audit sink failed (audit = \"best-effort\"): %s", error)
+
+
+def prepare(call: Call, provider: Provider) -> None:
+    """Lets the plugins change the arguments of a generation before it runs."""
+    try:
+        hooks(provider).prepare(call, provider)
+    except LabelError as error:
+        if provider.on_error == "raise":
+            raise
+        warnings.warn(f"generation goes on unprepared (on_error = \"warn\"): {error}", stacklevel=2)
+
+
+def passed(source: str, provider: Provider, reason: str) -> None:
+    """Records output that has nothing to label, such as latents."""
+    _audit(hooks(provider), AuditRecord.now("passed", "", source=source, reason=reason), provider)
+
+
+def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
+    from aigc_hooks.saving.files import PictureFile
+
+    file = PictureFile.open(path, output or path)
+    labelled(file.frames, provider, source=path.name)
+    file.save()
+    return file.target
+
+
+def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
+    """Saves a picture with both labels, labelling it first where that has not been done.
+
+    It is the twin of ``Image.save`` for arrays and tensors, which have no saver of their own.
+
+    Args:
+        content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one.
+        path: The file; its suffix chooses the format.
+        provider: Name of a provider in the configuration, or a ``Provider``.
+        **params: Arguments of Pillow's saver for the format, such as ``quality``.
+
+    Raises:
+        LabelError: It could not be labelled, or is a batch of several pictures.
+        CarrierError: The format has no place for the label.
+    """
+    settings = resolve(provider, {})
+    content = labelled(content, settings, source="save")
+    if not is_picture(content):
+        from aigc_hooks.saving.files import to_picture
+
+        content = to_picture(content, settings)
+    content.save(path, **params)
+    return Path(path)
+
+

@@ -1,0 +1,65 @@
+"""Tells pictures and arrays apart by the names of their classes, so that no framework is imported to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def _is(value: object, module: str, name: str) -> bool:
+    return any(
+        cls.__name__ == name and (cls.__module__ == module or cls.__module__.startswith(f"{module}."))
+        for cls in type(value).__mro__
+    )
+
+
+def is_picture(value: object) -> bool:
+    """Whether a value is a PIL image."""
+    return _is(value, "PIL", "Image")
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a torch tensor, on any device."""
+    return _is(value, "torch", "Tensor")
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is a NumPy array."""
+    return _is(value, "numpy", "ndarray")
+
+
+def is_image_like(value: Any) -> bool:
+    """Whether an array or tensor has the shape of pictures: (H,W), (H,W,C), (C,H,W) or a batch of the last two.
+
+    C is 1, 2, 3 or 4 for arrays; latents of four channels have the same shape and must be told apart by their name.
+    """
+    return (is_array(value) or is_tensor(value)) and channel_axis(value) != NO_PICTURE
+
+
+NO_PICTURE = 99
+"""``channel_axis`` of something that cannot be a picture."""
+
+_CHANNELS = (1, 2, 3, 4)
+
+
+def channel_axis(value: Any) -> int | None:
+    """Where an array or tensor has its channels: -1, -3, None for a plain (H,W), or ``NO_PICTURE``.
+
+    Where both could be, an array has them last and a tensor first, as NumPy and torch have the habit.
+    """
+    shape = tuple(value.shape)
+    if len(shape) == 2:
+        return None
+    if len(shape) not in (3, 4):
+        return NO_PICTURE
+    axes = (-3, -1) if is_tensor(value) else (-1, -3)
+    return next((axis for axis in axes if shape[axis] in _CHANNELS), NO_PICTURE)
+
+
+def pictures_in(value: Any) -> Iterator[Any]:
+    """Every PIL image in a value or in nested lists and tuples of them."""
+    if is_picture(value):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from pictures_in(item)

@@ -1,0 +1,99 @@
+"""read_label: what a file, some bytes or an image carries, whoever wrote it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aigc_hooks.artifact import Finding, RawLabel, Reading
+from aigc_hooks.carry import mark_of
+from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
+from aigc_hooks.implicit import exif, field, xmp
+from aigc_hooks.labels import FIELD_NAME
+from aigc_hooks.media import is_picture
+from aigc_hooks.plugins import hooks
+
+_HEAD = 64
+"""How many bytes a carrier is recognised by."""
+
+_UNSEEKABLE_LIMIT = 256 * 1024 * 1024
+"""How much of a stream without seek is taken into memory."""
+
+
+def read_label(source: Any) -> Reading:
+    """Reads the implicit labels of a picture, tolerantly, and names what about them breaks the standard.
+
+    No pixel is decoded. Finding nothing does not mean that the content was not generated (Measures, article 6).
+
+    Args:
+        source: A path, bytes, a binary file object (left where it was), or a PIL image.
+
+    Raises:
+        CarrierError: The file is damaged.
+        UnsupportedCarrierError: The format is not known.
+        OSError: The file cannot be opened.
+    """
+    if is_picture(source):
+        return _read_picture(source)
+    with _stream(source) as stream:
+        head = stream.read(_HEAD)
+        carrier = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
+        if carrier is None:
+            known = ", ".join(sorted({carrier.name for carrier in hooks().carriers}))
+            name = f" {os.fspath(source)!r}" if isinstance(source, (str, os.PathLike)) else ""
+            raise UnsupportedCarrierError(
+                f"cannot read labels from{name or ' this content'}: it is empty" if not head else
+                f"cannot read labels from{name or ' this content'}: its format is not known (first bytes {head[:8]!r}); "
+                f"known: {known}"
+            )
+        stream.seek(0)
+        return Reading(carrier.name, tuple(field.parse(raw) for raw in carrier.read(stream)))
+
+
+@contextmanager
+def _stream(source: Any) -> Iterator[BinaryIO]:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)):
+        with Path(source).open("rb") as file:
+            yield file
+    elif not hasattr(source, "read"):
+        raise TypeError(
+            f"read_label takes a path, bytes, a binary file object or a PIL image, found {type(source).__name__}"
+        )
+    elif hasattr(source, "seekable") and source.seekable():
+        position = source.tell()
+        try:
+            source.seek(0)
+            yield source
+        finally:
+            source.seek(position)
+    else:
+        data = source.read(_UNSEEKABLE_LIMIT + 1)
+        if len(data) > _UNSEEKABLE_LIMIT:
+            raise CarrierError(f"a stream without seek is read up to {_UNSEEKABLE_LIMIT} bytes; save it to a file first")
+        yield BytesIO(data)
+
+
+def _read_picture(image: Any) -> Reading:
+    """What an image in memory carries: its mark, or what Pillow kept of the file that it was opened from."""
+    name = f"PIL image ({image.format or image.mode})"
+    if mark := mark_of(image):
+        return Reading(name, (Finding(mark.label, "memory", (), str(mark)),))
+    return Reading(name, tuple(field.parse(raw) for raw in _kept(image.info)))
+
+
+def _kept(info: dict[Any, Any]) -> Iterator[RawLabel]:
+    packet = info.get("XML:com.adobe.xmp") or info.get("xmp")
+    if isinstance(packet, str):
+        packet = packet.encode()
+    if isinstance(packet, bytes):
+        yield from xmp.find(packet, "XMP")
+    if isinstance(text := info.get(FIELD_NAME), str):
+        yield RawLabel("PNG tEXt AIGC", str(text))
+    if isinstance(data := info.get("exif"), bytes):
+        yield from exif.find(data, "Exif")

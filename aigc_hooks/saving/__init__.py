@@ -1,0 +1,1 @@
+"""The savers that people already use, taught to carry the label to the file."""

@@ -1,0 +1,54 @@
+"""Writing a file so that its old content stays until the new one is whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Opens a temporary file beside a path and puts it in the path's place when the block ends without an error.
+
+    Links are followed, and the mode of an existing file is kept.
+
+    Args:
+        path: The file to write.
+        durable: Whether to wait until the disk has it (fsync).
+
+    Raises:
+        OSError: The folder or the existing file cannot be written, or the disk is full; the old file is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    exists = target.exists()
+    if exists and not target.is_file():  # a pipe or a device cannot be replaced, only written
+        with target.open("wb") as file:
+            yield file
+        return
+    if exists and not os.access(target, os.W_OK):
+        raise PermissionError(13, "the file is read-only; choose another target or change its mode", str(path))
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.chmod(name, stat.S_IMODE(target.stat().st_mode) if exists else 0o666 & ~_umask())
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    """The process's umask; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,160 @@
+"""Teaches Pillow's own savers to write the label of marked images, and touches no other image.
+
+Three seams, each for a reason:
+
+* ``Image.SAVE`` and ``Image.SAVE_ALL``, the registries through which every save goes, also to ``BytesIO`` and from
+  IPython: here the label is merged into what the user saves, and the bytes are read back before they are released.
+* ``Image.save``: Pillow truncates the target before the registry is reached, and keeps the arguments of a save on the
+  image, where two threads that save one image overwrite each other's.
+* ``Image.paste`` and ``Image.alpha_composite``: a picture put onto another one is still generated content, be it a
+  sheet of pictures or one with a border.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image
+
+from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.carry import Mark, carry, mark_of
+from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.media import pictures_in
+from aigc_hooks.plugins import hooks
+from aigc_hooks.reading import read_label
+from aigc_hooks.saving import encoders
+from aigc_hooks.saving.atomic import replacing
+
+_ORIGINAL = "__aigc_hooks_original__"
+_lock = threading.Lock()
+# Some savers save parts of their file through other savers; the outermost one labels.
+_within = contextvars.ContextVar("aigc_hooks_within_save", default=False)
+
+Handler = Callable[[Image.Image, IO[bytes], Any], None]
+
+
+def install() -> None:
+    """Puts the seams into Pillow, once."""
+    with _lock:
+        for name, seam in (("save", _save), ("paste", _onto), ("alpha_composite", _onto)):
+            plain = getattr(Image.Image, name)
+            if not hasattr(plain, _ORIGINAL):
+                setattr(Image.Image, name, _over(plain, seam))
+        _guard_registries()
+
+
+def _over(plain: Callable[..., Any], seam: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def method(self: Image.Image, *args: Any, **kwargs: Any) -> Any:
+        return seam(plain, self, *args, **kwargs)
+
+    setattr(method, _ORIGINAL, plain)
+    return method
+
+
+def _guard_registries() -> None:
+    """Lays the label over every registered saver, also over those that other packages registered since."""
+    Image.init()
+    for registry in (Image.SAVE, Image.SAVE_ALL):
+        for name, handler in list(registry.items()):
+            if not hasattr(handler, _ORIGINAL):
+                guarded = functools.partial(_handle, name, handler)
+                setattr(guarded, _ORIGINAL, handler)
+                registry[name] = guarded
+
+
+def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | None = None, **params: Any) -> None:
+    """``Image.save``: a marked image is saved from a shell of its own, to a file that replaces the old one whole."""
+    if mark_of(self) is None:
+        return plain(self, fp, format, **params)
+    with _lock:
+        _guard_registries()
+    self.load()
+    # Pillow keeps a save's arguments on the image: each save gets an image object of its own around the same pixels.
+    shell: Image.Image = object.__new__(type(self))
+    shell.__dict__.update(self.__dict__)
+    if not isinstance(fp, (str, bytes, os.PathLike)) or params.get("append"):
+        return plain(shell, fp, format, **params)
+    path = Path(os.fsdecode(fp))
+    if format is None:
+        format = Image.registered_extensions().get(path.suffix.lower())
+        if format is None:
+            raise ValueError(f"unknown file extension: {path.suffix}")  # as Pillow says it
+    # Not durable: Pillow's own save does not wait for the disk either.
+    with replacing(path, durable=False) as file:
+        plain(shell, file, format, **params)
+
+
+def _onto(plain: Callable[..., None], self: Image.Image, im: Any, *args: Any, **kwargs: Any) -> None:
+    """``Image.paste`` and ``Image.alpha_composite``: the picture below becomes generated content too."""
+    plain(self, im, *args, **kwargs)
+    if isinstance(im, Image.Image) and (mark := mark_of(im)) and mark_of(self) is None:
+        carry(self, mark.label, mark.provider)
+
+
+def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filename: Any) -> None:
+    """A registered saver: encodes a marked image with its label, reads it back, and only then releases the bytes."""
+    mark = _mark(im)
+    if mark is None or _within.get():
+        return handler(im, fp, filename)
+    place = encoders.PLACES.get(name)
+    if place is None:
+        _without_place(name, mark)
+        return handler(im, fp, filename)
+    if im.encoderinfo.get("append"):
+        raise LabelError(
+            f"appending to an existing {name} would leave the label out of its first page; save all pages at once with "
+            "save_all=True and append_images=[…]",
+            stage="save",
+        )
+    arguments = im.encoderinfo
+    token = _within.set(True)
+    try:
+        im.encoderinfo = {**arguments, **place.arguments(im, mark.label)}
+        encoded = BytesIO()
+        handler(im, encoded, filename)
+    finally:
+        im.encoderinfo = arguments
+        _within.reset(token)
+    data = place.finish(encoded.getvalue(), arguments, mark.label)
+    _read_back(name, data, mark)
+    fp.write(data)
+
+
+def _mark(im: Image.Image) -> Mark | None:
+    """The mark of an image or of the first marked one that is appended to it: one file has one label."""
+    frames = im.encoderinfo.get("append_images")
+    if frames and not isinstance(frames, (list, tuple)):
+        im.encoderinfo["append_images"] = frames = list(frames)  # a generator can be read only once
+    return mark_of(im) or next(filter(None, map(mark_of, pictures_in(frames))), None)
+
+
+def _without_place(name: str, mark: Mark) -> None:
+    message = (
+        f"a {name} file has no place for the implicit label that GB 45438-2025, 6.1 asks for; save as "
+        f"{', '.join(encoders.PLACES)}"
+    )
+    if mark.provider.on_unsupported_carrier == "raise":
+        raise UnsupportedCarrierError(f"{message}. on_unsupported_carrier = \"warn\" saves it all the same")
+    warnings.warn(f"{message}. It was saved without one", stacklevel=6)
+    hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), mark.provider)
+
+
+def _read_back(name: str, data: bytes, mark: Mark) -> None:
+    """Checks that the encoded file holds exactly this label: an encoder's silence proves nothing."""
+    labels = [finding.label for finding in read_label(data).findings]
+    if labels != [mark.label]:
+        found = "none" if not labels else f"{len(labels)}: " + "; ".join(str(label) for label in labels)
+        raise LabelError(
+            f"the encoded {name} should hold the label {mark.label.to_json()} once, found {found}. If exif=, pnginfo= or "
+            "tiffinfo= brings another label, leave it out",
+            stage="read_back",
+        )

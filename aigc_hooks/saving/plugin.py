@@ -1,0 +1,87 @@
+"""The built-in plugin that makes labels, keeps them with the content, and takes them out of what is fed back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aigc_hooks.artifact import Artifact, Call, Finding
+from aigc_hooks.carry import carried, carry, covered_by
+from aigc_hooks.hookspecs import hookimpl
+from aigc_hooks.labels import Label
+from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.provider import Provider
+
+
+@hookimpl
+def aigc_prepare(call: Call, provider: Provider) -> None:
+    """Gives a model its own labelled pictures back without the label, which it would paint into the next one."""
+    call.arguments[:] = [_clean(value, provider) for value in call.arguments]
+    for name, value in call.keywords.items():
+        call.keywords[name] = _clean(value, provider)
+
+
+def _clean(value: Any, provider: Provider) -> Any:
+    if isinstance(value, (list, tuple)) and any(is_picture(item) or is_array(item) or is_tensor(item) for item in value):
+        return type(value)([_clean(item, provider) for item in value])
+    if is_picture(value) and (covered := covered_by(value)):
+        from aigc_hooks.explicit import picture
+
+        restored = picture.restored(value, covered)
+        return value if restored is None else restored
+    if (is_array(value) or is_tensor(value)) and (covered := covered_by(value)):
+        from aigc_hooks.explicit import array
+
+        clean = array.restored(value, covered, provider)
+        return value if clean is None else clean
+    return value
+
+
+@hookimpl
+def aigc_detect(artifact: Artifact) -> Iterable[Finding] | None:
+    """Finds the label that content carries in memory, or that an image was opened with."""
+    content = artifact.content
+    if not (is_picture(content) or is_array(content) or is_tensor(content)):
+        return None
+    if label := carried(content):
+        artifact.visible = artifact.visible or is_picture(content)
+        return [Finding(label, "memory", (), label.to_json())]
+    if is_picture(content) and content.info:
+        from aigc_hooks.reading import read_label
+
+        return read_label(content).findings
+    return None
+
+
+@hookimpl
+def aigc_make_label(provider: Provider) -> Label | None:
+    """A label with a new produce id: UUID version 7 (RFC 9562), ordered by time."""
+    # The library takes fresh randomness after a fork and counts up within a millisecond, across threads.
+    from uuid_utils import uuid7
+
+    produce_id = uuid7().hex
+    again = provider.propagator == "producer"
+    # The provider has checked its producer when it was made: no need to do it for every picture.
+    return Label.unchecked(
+        label="1",
+        content_producer=provider.producer,
+        produce_id=produce_id,
+        content_propagator=provider.producer if again else "",
+        propagate_id=produce_id if again else "",
+    )
+
+
+@hookimpl
+def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) -> None:
+    """Keeps the label with the content until it is saved."""
+    if carried(artifact.content) == label:
+        return
+    if is_picture(artifact.content):
+        from aigc_hooks.saving import pictures
+
+        pictures.install()
+        carry(artifact.content, label, provider, artifact.covered)
+        artifact.places.append("info")
+    elif is_array(artifact.content) or is_tensor(artifact.content):
+        carry(artifact.content, label, provider, artifact.covered)
+        artifact.places.append("memory")
