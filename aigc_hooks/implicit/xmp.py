@@ -13,7 +13,7 @@ from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_TEXT
 from aigc_hooks.labels import FIELD_NAME, Label
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element  # type: ignore[import-untyped]
+    from lxml.etree import _Element
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 """Namespace of the property (TC260-PG-20259A)."""
@@ -71,7 +71,7 @@ def merge(existing: bytes | str, label: Label) -> bytes:
     text = _decode(existing)
     if not text:
         return packet(label)
-    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import etree
 
     root = _parse(text)
     for item in list(_properties(root)):

@@ -1,0 +1,152 @@
+"""Measures the hot paths as ratios in one run, and prints them as a Markdown table.
+
+    python tests/benchmarks/run.py
+
+A ratio is the median of the labelled operation over the median of its baseline, taken in turns, so that both meet the
+same weather. This is no test: nothing is asserted about time. Pictures are 1024×1024 RGB.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+import numpy
+import torch
+from PIL import Image, ImageFilter
+
+import aigc_hooks
+from aigc_hooks.explicit import array, picture
+from aigc_hooks.provider import Provider
+
+SIDE = 1024
+PROVIDER = Provider(producer="benchmark")
+Rows = list[tuple[str, str, float, float]]
+
+
+def ratio(
+    subject: Callable[[], object], baseline: Callable[[], object], *, rounds: int, inner: int = 1
+) -> float:
+    """Median time of ``subject`` over median time of ``baseline``."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(3):  # warm
+        subject(), baseline()
+    for _ in range(rounds):
+        for function, spent in zip((subject, baseline), times, strict=True):
+            start = time.perf_counter()
+            for _ in range(inner):
+                function()
+            spent.append(time.perf_counter() - start)
+    return median(times[0]) / median(times[1])
+
+
+def photograph() -> Image.Image:
+    """Something that compresses like a photograph: smooth areas, edges and grain."""
+    generator = numpy.random.default_rng(0)
+    coarse = Image.fromarray(generator.integers(0, 255, (32, 32, 3), dtype=numpy.uint8)).resize((SIDE, SIDE), 3)
+    grain = generator.normal(0, 6, (SIDE, SIDE, 3))
+    return Image.fromarray((numpy.asarray(coarse, dtype=float) + grain).clip(0, 255).astype(numpy.uint8)).filter(
+        ImageFilter.SMOOTH
+    )
+
+
+def explicit(rows: Rows) -> None:
+    """The visible label."""
+    plain = photograph()
+    fresh = [plain.copy() for _ in range(400)]
+    pictures = iter(fresh)
+    rows.append((
+        "visible label on a PIL image, warm", "`Image.copy()`", 1.0,
+        ratio(lambda: picture.draw(plain, PROVIDER), plain.copy, rounds=150),
+    ))
+    rows.append((
+        "all stages of `label()` on a PIL image, warm", "`Image.copy()`", float("nan"),
+        ratio(lambda: aigc_hooks.label(next(pictures), provider=PROVIDER), plain.copy, rounds=300),
+    ))
+    batch = torch.rand(4, 3, SIDE, SIDE)
+    rows.append((
+        "visible label on a (4,3,1024,1024) float32 tensor", "`tensor.clone()`", 0.3,
+        ratio(lambda: array.draw(batch, PROVIDER), batch.clone, rounds=30),
+    ))
+
+
+def saving(rows: Rows) -> None:
+    """The implicit label at save, read back before the bytes leave."""
+    plain = photograph()
+    labelled = aigc_hooks.label(plain.copy(), provider=PROVIDER)
+    unlabelled = labelled.copy()  # the same pixels without the mark
+    unlabelled.info.clear()
+    for format, limit, rounds, options in (
+        ("PNG", 1.02, 9, {}), ("WEBP", 1.02, 9, {}), ("JPEG", 1.15, 60, {"quality": 90})
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            one, other = Path(folder, f"one.{format}"), Path(folder, f"other.{format}")
+            rows.append((
+                f"labelled save {format}", "the same save unlabelled", limit,
+                ratio(
+                    lambda: labelled.save(one, format, **options),
+                    lambda: unlabelled.save(other, format, **options),
+                    rounds=rounds,
+                ),
+            ))
+
+
+def reading(rows: Rows) -> None:
+    """``read_label`` of files of about 2 MB."""
+    generator = numpy.random.default_rng(0)
+    noise = Image.fromarray(generator.integers(0, 255, (840, 840, 3), dtype=numpy.uint8))
+    aigc_hooks.label(noise, provider=PROVIDER)
+    for format, options in (("PNG", {}), ("JPEG", {"quality": 100, "subsampling": 0})):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"picture.{format}")
+            noise.resize((1300, 1300) if format == "JPEG" else noise.size, 0).save(path, format, **options)
+            size = path.stat().st_size / 1e6
+            rows.append((
+                f"`read_label` of a {size:.1f} MB {format}", "reading the whole file", 0.5,
+                ratio(lambda: aigc_hooks.read_label(path), path.read_bytes, rounds=200),
+            ))
+
+
+def importing(rows: Rows) -> None:
+    """``import aigc_hooks`` as a whole process."""
+
+    def run(code: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True)
+
+    rows.append((
+        "`import aigc_hooks`", '`python -c "import pydantic"`', 1.3,
+        ratio(run("import aigc_hooks"), run("import pydantic"), rounds=15),
+    ))
+
+
+def memory(rows: Rows) -> None:
+    """Peak memory of labelling a batch of 64 pictures, over the batch itself."""
+    batch = numpy.zeros((64, SIDE, SIDE, 3), dtype=numpy.float32)
+    array.draw(numpy.zeros((1, SIDE, SIDE, 3), dtype=numpy.float32), PROVIDER)  # what is made once is not the batch's
+    tracemalloc.start()
+    array.draw(batch, PROVIDER)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    rows.append(("peak memory, batch of 64 arrays", "the batch", 1.05, 1 + peak / batch.nbytes))
+
+
+def main() -> None:
+    """Runs everything and prints the table."""
+    rows: Rows = []
+    for part in (explicit, saving, reading, importing, memory):
+        part(rows)
+    print("| what | against | at most | measured |\n|---|---|---|---|")
+    for what, against, limit, measured in rows:
+        shown = "–" if limit != limit else f"{limit:g}"
+        print(f"| {what} | {against} | {shown} | {measured:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
