@@ -116,14 +116,14 @@ def shows_label(image: Image.Image, provider: Provider) -> bool:
         return False
     # One pixel settles it for nearly every fresh picture.
     pixel = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
-    if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < 255 - _TOLERANCE:
+    if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < mark.full - _TOLERANCE:
         return False
     region = image.crop(mark.box)
     if region.mode not in ("L", "RGB"):
         region = region.convert("L" if region.mode in ("1", "LA", "La") else "RGB")
     # The text is white and the plate is dark, whatever the picture: that is what makes it legible.
     darkest = min(low for low, _ in _extrema(region, mark.text_mask))
-    if darkest < 255 - _TOLERANCE:
+    if darkest < mark.full - _TOLERANCE:
         return False
     brightest = max(high for _, high in _extrema(region, mark.plate_mask))
     return brightest <= 255 * (1 - mark.opacity) + _TOLERANCE

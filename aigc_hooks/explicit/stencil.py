@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 SHIPPED_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Label.otf"
 
-INK = 0.5
-"""Coverage from which a pixel counts as ink, as a share of its character's darkest pixel: the height is measured on
-what is seen, not on faint edges."""
+INK = 128
+"""Coverage of 255 from which a pixel counts as ink: the height is measured on what is seen, not on faint edges."""
 
 LEGIBLE_EM = 12
 """Font size in pixels under which characters blur (standard: "legible"). Small pictures get it where it fits."""
@@ -35,6 +34,10 @@ _PADDING = 0.22
 _LINE_PITCH = 1.2
 _MARGIN = 0.2
 _CORNER = 0.18
+
+# Of the picture's shorter side: a tall label keeps to the edge too, its ink within the outer tenth.
+_MOST_PADDING = 0.05
+_MOST_MARGIN = 0.03
 
 # What may not begin a line, and what may not end one (GB/T 15834-2011, 5.1.9 to 5.1.11, in short).
 _UNBROKEN = re.compile(r"[A-Za-z0-9]+(?:[-'’.][A-Za-z0-9]+)*[、。，．：；！？）】》”’!?,.:;)\]]*|[（【《“‘(\[]*\S[、。，．：；！？）】》”’!?,.:;)\]]*|\s+")
@@ -77,9 +80,16 @@ class Stencil:
         return box[0] + row[0], box[1]
 
     @functools.cached_property
+    def full(self) -> int:
+        """Coverage of 255 from which a pixel is text through and through; the smallest sizes have none that is full."""
+        _, darkest = self.ink.getextrema()
+        assert isinstance(darkest, int)
+        return min(250, darkest)
+
+    @functools.cached_property
     def text_mask(self) -> Image.Image:
         """Only pixels that are text through and through, mode ``1``."""
-        return self.ink.point(lambda value: 255 if value >= 250 else 0, "1")
+        return self.ink.point(lambda value: 255 if value >= self.full else 0, "1")
 
     @functools.cached_property
     def plate_mask(self) -> Image.Image:
@@ -108,14 +118,16 @@ def stencil(width: int, height: int, provider: Provider) -> Stencil:
 
 @functools.lru_cache(maxsize=64)
 def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
-    required = math.ceil(style.height * min(width, height) - 1e-9)
-    check_glyphs(text, style.font or SHIPPED_FONT)
-    lawful = _lawful_size(text, style.font or SHIPPED_FONT, required)
+    shorter = min(width, height)
+    path = style.font or SHIPPED_FONT
+    check_glyphs(text, path)
+    lawful = _lawful_size(text, path, math.ceil(style.height * shorter - 1e-9))
     # Larger than the law asks where the law alone would blur; never smaller than it asks: lines break instead.
     for size in range(max(lawful, LEGIBLE_EM), max(lawful, LEAST_EM) - 1, -1):
-        lines = _wrap(text, _font(style.font or SHIPPED_FONT, size), width - 2 * _inset(size))
-        if lines and (block := _draw(lines, size, style)).fits(width, height):
-            return block.placed(width, height)
+        inset = _inset(size, shorter)
+        lines = _balanced(text, _font(path, size), width - 2 * inset)
+        if lines and (block := _draw(lines, size, inset, style)).fits(width, height):
+            return block.placed(width, height, min(round(_MARGIN * size), round(_MOST_MARGIN * shorter)))
     raise UnsupportedOutputError(
         f"the label {text!r} does not fit a picture of {width}×{height} pixels at the lawful size of "
         f"{max(lawful, LEAST_EM)} px; make a larger picture" + (" or choose a shorter wording" if len(text) > 4 else ""),
@@ -129,16 +141,15 @@ class _Block:
 
     ink: Image.Image
     shape: Image.Image
-    margin: int
     style: ImageStyle
 
     def fits(self, width: int, height: int) -> bool:
         return self.ink.width <= width and self.ink.height <= height
 
-    def placed(self, width: int, height: int) -> Stencil:
+    def placed(self, width: int, height: int, margin: int) -> Stencil:
         """At the edge or corner that the style names (GB 45438-2025, 5.2: 边或角)."""
         room_x, room_y = width - self.ink.width, height - self.ink.height
-        margin_x, margin_y = min(self.margin, room_x), min(self.margin, room_y)
+        margin_x, margin_y = min(margin, room_x), min(margin, room_y)
         position = self.style.position
         left = margin_x if "left" in position else room_x - margin_x if "right" in position else room_x // 2
         top = margin_y if "top" in position else room_y - margin_y if "bottom" in position else room_y // 2
@@ -146,12 +157,12 @@ class _Block:
         return Stencil(box, self.ink, self.shape, self.style.opacity)
 
 
-def _inset(size: int) -> int:
+def _inset(size: int, shorter: int) -> int:
     """Plate around the text, in pixels: almost none where a tiny picture has no room to spare."""
-    return max(0, round(_PADDING * (size - 4)))
+    return max(0, min(round(_PADDING * (size - 4)), math.ceil(_MOST_PADDING * shorter)))
 
 
-def _draw(lines: list[str], size: int, style: ImageStyle) -> _Block:
+def _draw(lines: list[str], size: int, inset: int, style: ImageStyle) -> _Block:
     from PIL import Image, ImageDraw
 
     font = _font(style.font or SHIPPED_FONT, size)
@@ -164,13 +175,38 @@ def _draw(lines: list[str], size: int, style: ImageStyle) -> _Block:
         indent = slack if "right" in style.position else 0 if "left" in style.position else slack // 2
         draw.text((size + indent, size + pitch * number + size), line, fill=255, font=font, anchor="ls")
     left, top, right, bottom = canvas.getbbox() or (0, 0, 1, 1)
-    inset = _inset(size)
     ink = canvas.crop((left - inset, top - inset, right + inset, bottom + inset))
-    shape = Image.new("L", ink.size)
-    ImageDraw.Draw(shape).rounded_rectangle(
-        (0, 0, ink.width - 1, ink.height - 1), radius=min(round(_CORNER * size), inset), fill=255
-    )
-    return _Block(ink, shape, round(_MARGIN * size), style)
+    return _Block(ink, _plate(ink.size, min(round(_CORNER * size), inset)), style)
+
+
+def _plate(size: tuple[int, int], radius: int) -> Image.Image:
+    """A rectangle with smooth round corners."""
+    from PIL import Image, ImageDraw
+
+    plate = Image.new("L", size, 255)
+    if radius:
+        # Pillow draws without smoothing: drawn large and made small, the corners are smooth.
+        disc = Image.new("L", (8 * radius, 8 * radius))
+        ImageDraw.Draw(disc).ellipse((0, 0, 8 * radius - 1, 8 * radius - 1), fill=255)
+        disc = disc.resize((2 * radius, 2 * radius), Image.Resampling.BOX)
+        for x, left in ((0, 0), (radius, size[0] - radius)):
+            for y, top in ((0, 0), (radius, size[1] - radius)):
+                plate.paste(disc.crop((x, y, x + radius, y + radius)), (left, top))
+    return plate
+
+
+def _balanced(text: str, font: Font, room: int) -> list[str]:
+    """Breaks a text into as few lines as fit, of about equal length; empty if a single character does not fit."""
+    lines = _wrap(text, font, room)
+    least = 0
+    while len(lines) > 1 and room - least > 1:
+        middle = (least + room) // 2
+        tighter = _wrap(text, font, middle)
+        if tighter and len(tighter) == len(lines):
+            lines, room = tighter, middle
+        else:
+            least = middle
+    return lines
 
 
 def _wrap(text: str, font: Font, room: int) -> list[str]:
@@ -228,8 +264,7 @@ def _ink_height(path: Path, size: int, character: str) -> int:
 @functools.lru_cache(maxsize=4096)
 def _ink_box(path: Path, size: int, character: str) -> tuple[int, int, int, int]:
     glyph = _glyph(path, size, character)
-    threshold = max(1, INK * glyph.getextrema()[1])
-    return glyph.point(lambda value: 255 if value >= threshold else 0).getbbox() or (0, 0, 0, 0)
+    return glyph.point(lambda value: 255 if value >= INK else 0).getbbox() or (0, 0, 0, 0)
 
 
 def _glyph(path: Path, size: int, character: str) -> Image.Image:

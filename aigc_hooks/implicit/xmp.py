@@ -40,9 +40,13 @@ _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 # A tree node takes some hundred bytes: the bound keeps a packet of 16 MiB of "<a/>" from becoming a gigabyte.
 _MAX_NODES = 500_000
+# lxml looks an attribute up by walking all of its element's.
+_MAX_ATTRIBUTES = 2000
 _MAX_GUESSES = 50
 _GUESS = re.compile(
-    rf"""{FIELD_NAME}(?:\s[^<>]{{0,2000}})?>([^<]{{1,{MAX_TEXT}}})|{FIELD_NAME}\s{{0,9}}=\s{{0,9}}(?:"([^"]{{1,{MAX_TEXT}}})"|'([^']{{1,{MAX_TEXT}}})')"""
+    rf"{FIELD_NAME}(?:\s[^<>]{{0,2000}})?>([^<]{{1,{MAX_TEXT}}})"  # an element
+    rf"|{FIELD_NAME}\s{{0,9}}=\s{{0,9}}\"([^\"]{{1,{MAX_TEXT}}})\""  # an attribute
+    rf"|{FIELD_NAME}\s{{0,9}}=\s{{0,9}}'([^']{{1,{MAX_TEXT}}})'"
 )
 
 
@@ -154,6 +158,8 @@ def _parse(text: str) -> _Element:
         raise CarrierError("the XMP packet holds a DOCTYPE, which is refused")
     if text.count("<") + text.count("=") > _MAX_NODES:
         raise CarrierError(f"the XMP packet holds more than {_MAX_NODES} elements and attributes")
+    if text.count("=") > _MAX_ATTRIBUTES and max(tag.count("=") for tag in text.split("<")) > _MAX_ATTRIBUTES:
+        raise CarrierError(f"the XMP packet holds an element with more than {_MAX_ATTRIBUTES} attributes")
     from lxml import etree
 
     parser = etree.XMLParser(
@@ -173,9 +179,9 @@ def _properties(root: _Element) -> Iterator[_Property]:
         if "aigc" in _local(element.tag):
             text = "".join(element.itertext("*"))
             yield from _property(element, None, element.tag, text, parent is not None and _is_description(parent))
-        for name, value in element.attrib.items():
-            if "aigc" in _local(str(name)):
-                yield from _property(element, str(name), str(name), str(value), _is_description(element))
+        for name in map(str, element.attrib):
+            if "aigc" in _local(name):
+                yield from _property(element, name, name, str(element.get(name)), _is_description(element))
 
 
 def _property(element: _Element, attribute: str | None, name: str, text: str, described: bool) -> Iterator[_Property]:

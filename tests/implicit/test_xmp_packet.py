@@ -224,6 +224,13 @@ def test_entities_are_neither_expanded_nor_loaded(tmp_path: Path) -> None:
         assert "DOCTYPE" in raw.defects[0]
 
 
+def test_floods_of_attributes_are_refused_before_they_are_parsed(label: Label) -> None:
+    flood = described("", " ".join(f'a{index}=""' for index in range(3000)))
+    with pytest.raises(CarrierError, match="more than 2000 attributes"):
+        xmp.merge(flood, label)
+    assert list(xmp.find(flood.replace(b"a7=", b"AIGC="), "x")) == []
+
+
 def test_deep_and_nested_packets_are_bounded(label: Label) -> None:
     deep = described("<a>" * 100_000 + "<TC260:AIGC>{}</TC260:AIGC>")
     assert len(list(xmp.find(deep, "x"))) == 1

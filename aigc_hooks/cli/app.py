@@ -1,0 +1,188 @@
+"""The commands and their options. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import traceback
+from enum import Enum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import typer.core
+
+from aigc_hooks.errors import AIGCHooksError, ConfigError
+
+
+class Format(str, Enum):
+    """Formats that have a place for the implicit label, by the names that ``--format`` takes."""
+
+    png = "png"
+    jpeg = "jpeg"
+    webp = "webp"
+    tiff = "tiff"
+    gif = "gif"
+    avif = "avif"
+
+
+class _Commands(typer.core.TyperGroup):
+    """Turns expected errors into a message on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of a pipe went away: no error, and the framework's to handle
+        except (AIGCHooksError, OSError) as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(f"aigc-hooks: error: {error}", err=True)
+            raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Labels AI-generated pictures as Chinese law demands (GB 45438-2025), and reads such labels. 生成合成内容标识工具",
+    epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Picture files.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _usage(command: str, message: str) -> NoReturn:
+    typer.echo(f"aigc-hooks: error: {message} (aigc-hooks {command} --help)", err=True)
+    raise typer.Exit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aigc-hooks {version('aigc-hooks')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="AIGC_HOOKS_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    from aigc_hooks.provider import CONTROL_VARIABLES
+
+    # Else the settings refuse it as an unknown one.
+    CONTROL_VARIABLES.setdefault("AIGC_HOOKS_DEBUG", "1: aigc-hooks shows the traceback of an error")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures; its demo files are replaced.")] = Path(
+        "aigc-hooks-demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture.")] = 3,
+) -> None:
+    """See it work: generate a picture offline, save it in three formats, read the labels back. 演示
+
+    A tiny diffusers pipeline with random weights paints an abstract picture; nothing is downloaded. Uses the configured
+    provider, or else the producer "aigc-hooks-demo". Needs the extra: pip install 'aigc-hooks[demo]'
+    """
+    from aigc_hooks.cli.demo import run
+
+    raise typer.Exit(run(out, seed))
+
+
+@app.command()
+def label(
+    context: typer.Context,
+    files: Files,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the labelled copies; made if missing.", show_default=False)
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Label the files themselves instead of copies.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that --out already holds.")] = False,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Format of the copies. [default: that of each file]", show_default=False),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="Provider in aigc.toml or pyproject.toml. [default: AIGC_HOOKS_PROVIDER, or the base table]",
+            show_default=False,
+        ),
+    ] = None,
+    producer: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or code of the service that generated the content. [default: the provider's]", show_default=False
+        ),
+    ] = None,
+    position: Annotated[
+        str | None,
+        typer.Option(
+            help="Place of the visible label: top-left, top, top-right, right, bottom-right, bottom, bottom-left or left. "
+            "[default: the provider's, or bottom-right]",
+            show_default=False,
+        ),
+    ] = None,
+    wording: Annotated[
+        str | None,
+        typer.Option(help="Text of the visible label. [default: the provider's, or AI生成]", show_default=False),
+    ] = None,
+) -> None:
+    """Label existing pictures: visibly, and in the file's metadata. 添加显式和隐式标识
+
+    Goes on after a file that fails, and tells at the end. Give either --out or --in-place.
+    """
+    from aigc_hooks.cli import files as work
+
+    if in_place == (out is not None):
+        _usage("label", "give either --out DIR or --in-place" + (", not both" if in_place else ""))
+    if in_place and (format or overwrite):
+        _usage("label", f"{'--format' if format else '--overwrite'} goes with --out, not with --in-place")
+    jobs = work.plan(files, out, format.value if format else None)
+    if twins := work.collisions(jobs):
+        first, second, target = twins[0]
+        _usage("label", f"{first} and {second} would both become {target}; label them into different folders")
+    image = {name: value for name, value in (("position", position), ("wording", wording)) if value is not None}
+    overrides: dict[str, Any] = {"image": image} if image else {}
+    if producer is not None:
+        overrides["producer"] = producer
+    assert context.parent is not None
+    raise typer.Exit(
+        work.label_all(jobs, provider, overrides, overwrite=overwrite, debug=context.parent.params["debug"])
+    )
+
+
+@app.command()
+def inspect(files: Files, json: Json = False) -> None:
+    """Show the implicit labels that files carry, and what about them breaks the standard. 查看隐式标识
+
+    Exit code 0 if every file holds exactly one label that conforms. That a file holds none does not mean that its content
+    was not generated. With --json: a list with one object per file; one that cannot be read has "error".
+    """
+    from aigc_hooks.cli.files import inspect_all
+
+    raise typer.Exit(inspect_all(files, json))
+
+
+@app.command()
+def plugins(json: Json = False) -> None:
+    """List the plugins found: who brought them, which hooks they implement, why one was not loaded. 插件列表"""
+    from aigc_hooks.cli import tables
+    from aigc_hooks.plugins import hooks
+
+    infos = hooks().plugins()
+    if json:
+        tables.print_json(
+            [{"name": i.name, "distribution": i.distribution, "hooks": i.hooks, "problem": i.problem} for i in infos]
+        )
+    else:
+        tables.console().print(tables.plugins(infos))

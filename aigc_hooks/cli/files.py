@@ -1,0 +1,161 @@
+"""``label`` and ``inspect``: the commands that work through a list of files."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aigc_hooks.cli import tables
+from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
+from aigc_hooks.labelling import label
+from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider, resolve
+from aigc_hooks.reading import read_label
+
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
+
+
+class Job(NamedTuple):
+    """One file to label, and where it goes; the same path for labelling in place."""
+
+    source: Path
+    target: Path
+
+
+def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Job]:
+    """Where each file goes.
+
+    Args:
+        files: The files, as given.
+        out: Folder for labelled copies; None labels in place.
+        format: Format of the copies, by the name that ``--format`` takes; None keeps that of each file.
+    """
+    if out is None:
+        return [Job(path, path) for path in files]
+    return [Job(path, out / (path.stem + _SUFFIXES[format] if format else path.name)) for path in files]
+
+
+def collisions(jobs: Sequence[Job]) -> list[tuple[Path, Path, Path]]:
+    """Pairs of sources that would be written to one target, with that target. In place there are none."""
+    first: dict[Path, Path] = {}
+    found = []
+    for source, target in jobs:
+        if target != source and target in first:
+            found.append((first[target], source, target))
+        first.setdefault(target, source)
+    return found
+
+
+def label_all(
+    jobs: Sequence[Job], provider: str | None, overrides: Mapping[str, Any], *, overwrite: bool, debug: bool
+) -> int:
+    """Labels one file after another, whatever happens to each, and prints what became of them.
+
+    Args:
+        jobs: The files.
+        provider: Name of a provider in the configuration, or None.
+        overrides: Settings from the command line.
+        overwrite: Whether a target may exist already.
+        debug: Whether to print the traceback of each failure.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: A setting is missing or wrong; nothing was written.
+        PluginError: A required plugin is missing; nothing was written.
+    """
+    # A command whose whole purpose is labels does not count a file without one as done.
+    settings = resolve(provider, {**overrides, "on_error": "raise"})
+    hooks(settings)
+    failed = 0
+    with _progress(len(jobs)) as progress:
+        screen = progress.console if progress else tables.console(stderr=True)
+        for job in jobs:
+            try:
+                _label_one(job, settings, overwrite)
+            except Exception as error:  # a broken file can fail anywhere in a decoder, and must not stop the others
+                failed += 1
+                if debug:
+                    screen.print(traceback.format_exc(), soft_wrap=True)
+                screen.print(f"not labelled 未标识: {job.source}: {_reason(error, job)}", soft_wrap=True)
+            if progress:
+                progress.advance(progress.task_ids[0])
+    done = len(jobs) - failed
+    where = "in place" if jobs[0].source == jobs[0].target else f"into {jobs[0].target.parent}"
+    summary = f"labelled {done} of {len(jobs)} {where} 已标识 {done}/{len(jobs)}"
+    tables.console().print(f"{summary}; failed {failed} 失败 {failed}" if failed else summary, soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
+    source, target = job
+    if source == target:
+        label(source, provider=settings)
+        return
+    if target.exists():
+        if source.exists() and target.samefile(source):
+            raise FileExistsError(f"{target} is the file itself; --in-place labels it there")
+        if not overwrite:
+            raise FileExistsError(f"{target} exists; --overwrite replaces it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    label(source, provider=settings, output=target)
+
+
+def _reason(error: Exception, job: Job) -> str:
+    if isinstance(error, UnsupportedCarrierError):
+        return f"{error}: {'--format png' if job.source != job.target else '--out DIR --format png'}"
+    if isinstance(error, OSError):
+        return _why(error)
+    return str(error) if isinstance(error, AIGCHooksError) else f"{type(error).__name__}: {error}"
+
+
+def _why(error: OSError) -> str:
+    """The operating system's word, without number and file name: the name stands before it."""
+    return error.strerror or str(error)
+
+
+def _progress(total: int) -> Any:
+    """A progress bar on standard error, on a terminal only, and where there is something to wait for."""
+    screen = tables.console(stderr=True)
+    if not screen.is_terminal or total < 2:
+        return nullcontext()
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("labelling 标识中"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=screen,
+        transient=True,
+    )
+    progress.add_task("", total=total)
+    return progress
+
+
+def inspect_all(files: Sequence[Path], as_json: bool) -> int:
+    """Reads one file after another and prints what they carry.
+
+    Returns:
+        The exit code: 0 if every file holds exactly one conforming label.
+    """
+    screen = tables.console()
+    objects: list[dict[str, Any]] = []
+    fine = True
+    for path in files:
+        try:
+            found = read_label(path)
+        except (CarrierError, OSError) as error:
+            fine = False
+            reason = _why(error) if isinstance(error, OSError) else str(error)
+            objects.append({"path": str(path), "error": reason})
+            if not as_json:
+                screen.print(tables.unreadable(path, reason))
+            continue
+        fine = fine and found.conforms
+        objects.append({"path": str(path), **found.to_dict()})
+        if not as_json:
+            screen.print(tables.reading(path, found))
+    if as_json:
+        tables.print_json(objects)
+    return 0 if fine else 1

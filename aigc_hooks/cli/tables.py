@@ -1,0 +1,120 @@
+"""What the commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from aigc_hooks.artifact import Finding, Reading
+from aigc_hooks.labels import DEGREES
+from aigc_hooks.plugins import PluginInfo
+
+# What GB 45438-2025, 6.1 a) and Annex E call the elements.
+ELEMENTS = {
+    "Label": "生成合成标签",
+    "ContentProducer": "生成合成服务提供者",
+    "ProduceID": "内容制作编号",
+    "ReservedCode1": "预留字段1",
+    "ContentPropagator": "内容传播服务提供者",
+    "PropagateID": "内容传播编号",
+    "ReservedCode2": "预留字段2",
+}
+_DEGREES_IN_ENGLISH = {"1": "is generated", "2": "may be generated", "3": "is suspected to be generated"}
+
+NOT_FOUND = "未发现隐式标识 no label found"
+_NOT_FOUND_NOTE = "不代表内容非生成 this does not mean that the content was not generated"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that prints file names and labels as they are, whatever brackets or colons they hold."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON, with Chinese text as such."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def verdict(reading: Reading) -> Text:
+    """One or two words on a reading."""
+    if reading.conforms:
+        return Text("符合 conforms", "bold green")
+    if not reading.findings:
+        return Text(NOT_FOUND, "bold yellow")
+    return Text("不符合 does not conform", "bold red")
+
+
+def reading(path: Path, found: Reading) -> Group:
+    """Everything that was found in one file."""
+    parts: list[Any] = [Text.assemble((str(path), "bold"), f"  {found.carrier}")]
+    for finding in found.findings:
+        parts.append(Padding(Text(finding.place, "cyan"), (0, 0, 0, 2)))
+        parts.append(Padding(_elements(finding), (0, 0, 0, 4)))
+    parts.append(Padding(verdict(found), (0, 0, 0, 2)))
+    notes = found.defects if found.findings else (_NOT_FOUND_NOTE,)
+    parts += [Padding(Text(note), (0, 0, 0, 4)) for note in notes]
+    return Group(*parts, "")
+
+
+def unreadable(path: Path, reason: str) -> Group:
+    """A file whose labels could not be read."""
+    head = Text(str(path), "bold")
+    return Group(head, Padding(Text.assemble(("无法读取 cannot be read: ", "bold red"), reason), (0, 0, 0, 2)), "")
+
+
+def _elements(finding: Finding) -> Table | Text:
+    if finding.label is None:
+        return Text(finding.raw[:400])
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for key, value in finding.label.to_dict().items():
+        if key == "Label" and value in DEGREES:
+            value = f"{value} ({DEGREES[value]} {_DEGREES_IN_ENGLISH[value]})"
+        table.add_row(key, ELEMENTS[key], Text(value) if value else Text("–", "dim"))
+    return table
+
+
+def plugins(infos: Iterable[PluginInfo]) -> Table:
+    """The plugins, one a row; the column for problems appears when there is one."""
+    infos = list(infos)
+    troubled = any(info.problem for info in infos)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("Plugin 插件", "Distribution 发行包", "Hooks 钩子", *(["Problem 问题"] if troubled else [])):
+        table.add_column(title, overflow="fold")
+    for info in infos:
+        cells = [info.name, info.distribution, "\n".join(info.hooks), *([info.problem] if troubled else [])]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def demo(columns: Sequence[tuple[Path, Reading, Text]]) -> Table:
+    """What the demo's files carry, one file a column.
+
+    Args:
+        columns: For each file its path, what was read from it, and a word on its visible label.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("File 文件", no_wrap=True)
+    for path, _, _ in columns:
+        table.add_column(path.name, overflow="fold", max_width=17)
+    rows: dict[str, list[Text]] = {
+        "Carrier 格式": [Text(found.carrier) for _, found, _ in columns],
+        "Place 位置": [Text(", ".join(finding.place for finding in found.findings)) for _, found, _ in columns],
+        "Visible 显式标识": [shown for _, _, shown in columns],
+        "ProduceID 编号": [Text(found.label.produce_id if found.label else "–") for _, found, _ in columns],
+        "Verdict 结论": [verdict(found) for _, found, _ in columns],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
