@@ -171,8 +171,10 @@ class Carrier:
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]
-"""A decorator ``(original function, settings) -> replacement`` that an adapter lays over one method of a class. It keeps
-the signature (``functools.wraps``) and the kind of the original: coroutine functions stay such, generators too."""
+"""A decorator ``(original function, settings) -> replacement`` that an adapter lays over one method of a class.
+
+It keeps the signature (``functools.wraps``) and the kind of the original: coroutine functions stay such, generators too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ class Adapter:
         name: The framework, such as ``"diffusers"``.
         seams: For each method to replace, its decorator. A class that lacks one of them is refused with
             ``UnsupportedVersionError``.
-        wrapped: Called with each object right after it was wrapped, or None.
+        wrapped: Called with each object right after it was wrapped, or None. For a copy or a pickle that is when it has
+            its state again, if it has any.
         unwrapped: Called with each object right after it was unwrapped, or None.
     """
 

@@ -67,7 +67,7 @@ class Label:
         defects = self.defects(strict=strict)
         if defects:
             raise LabelFormatError(f"not a label by GB 45438-2025, Annex E: {'; '.join(defects)}")
-        if not strict and (wide := [key for key in _wide_keys(self)]):
+        if not strict and (wide := _wide_keys(self)):
             warnings.warn(
                 f"{', '.join(wide)} holds characters outside printable ASCII; Annex E j) of GB 45438-2025 asks for "
                 "mainly ASCII: a provider code is safer",
@@ -88,12 +88,13 @@ class Label:
         for name, key in KEYS.items():
             value: Any = getattr(self, name)
             if not isinstance(value, str):
-                found.append(f"{key} must be a string, found {type(value).__name__} {value!r}")
+                found.append(f"{key} must be a string, found {type(value).__name__} {_short(repr(value))}")
             elif not _STRICT.match(value) and (strict or _SPOILT.search(value) or not value.isprintable()):
                 found.append(
                     f"{key} {_short(value)!r} holds characters outside printable ASCII without space and backslash"
                 )
-        if self.label not in DEGREES:
+        # A list has no hash: what is no string has been named above, and is no degree either.
+        if not isinstance(self.label, str) or self.label not in DEGREES:
             found.append(f"Label must be '1', '2' or '3', found {_short(self.label)!r}")
         elif self.label == "1":
             # A platform that found no producer writes 2 or 3 and has no producer to name (Measures, article 6).
@@ -119,7 +120,9 @@ class Label:
             LabelFormatError: The text is not JSON, lacks one of the seven keys, has another, or a value is wrong.
         """
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=_each_key_once)
+        except LabelFormatError:
+            raise
         except (TypeError, ValueError, RecursionError) as error:
             raise LabelFormatError(f"a label is a JSON object, found {_short(text)!r}: {error}") from error
         if isinstance(value, dict) and list(value) == [FIELD_NAME]:
@@ -134,6 +137,16 @@ class Label:
 
 
 assert tuple(KEYS) == tuple(field.name for field in fields(Label))
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # JSON readers disagree on which of two equal keys counts: such a record says two things.
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LabelFormatError(f"element {_short(twice)!r} stands twice; Annex E has each once")
+    return value
 
 
 def _wide_keys(label: Label) -> list[str]:
@@ -236,7 +249,7 @@ def check_uscc(uscc: str) -> None:
     Raises:
         LabelFormatError: Wrong length, alphabet or check character.
     """
-    if len(uscc) != 18 or any(character not in _USCC_ALPHABET for character in uscc):
+    if not isinstance(uscc, str) or len(uscc) != 18 or any(character not in _USCC_ALPHABET for character in uscc):
         raise LabelFormatError(f"a unified social credit code is 18 of {_USCC_ALPHABET}, found {uscc!r}")
     total = sum(
         weight * _USCC_ALPHABET.index(character) for weight, character in zip(_USCC_WEIGHTS, uscc[:17], strict=True)

@@ -8,7 +8,9 @@ that file, defaults.
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
@@ -50,13 +52,13 @@ Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bot
 class _Settings(BaseModel):
     """Frozen, so that it can live on a generated class and in cache keys; its errors are ConfigErrors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _config_error(type(self), error, [Layer(f"{type(self).__name__}(…)", values)]) from None
+            raise _config_error(error, [Layer(f"{type(self).__name__}(…)", values)], type(self)) from None
 
 
 class ImageStyle(_Settings):
@@ -88,9 +90,9 @@ class Provider(_Settings):
 
     Attributes:
         name: Name of its table in the configuration; empty if it was built in code.
-        producer: Name or code of the service, as it stands in ``ContentProducer``. There is no default.
         strict: Whether ``producer`` must be printable ASCII without spaces (Annex E j). ``False`` allows a name in
             another script, with a warning.
+        producer: Name or code of the service, as it stands in ``ContentProducer``. There is no default.
         propagator: What to write into the propagator's two elements at first: ``"producer"`` repeats the producer's
             (Annex E, note 1), ``"empty"`` leaves them empty, as some services do.
         wording: Text of the explicit label; holds 人工智能 or AI, and 生成 or 合成.
@@ -104,8 +106,8 @@ class Provider(_Settings):
     """
 
     name: str = ""
-    producer: str
     strict: bool = True
+    producer: str
     propagator: Literal["producer", "empty"] = "producer"
     wording: str = "AI生成"
     on_error: Literal["raise", "warn"] = "raise"
@@ -119,14 +121,15 @@ class Provider(_Settings):
     def _wording_is_lawful(cls, text: str) -> str:
         return check_wording(text)
 
-    @model_validator(mode="after")
-    def _producer_is_lawful(self) -> Provider:
+    @field_validator("producer")
+    @classmethod
+    def _producer_is_lawful(cls, text: str, info: ValidationInfo) -> str:
         try:
-            Label(content_producer=self.producer, produce_id="0", strict=self.strict)
+            Label(content_producer=text, produce_id="0", strict=info.data.get("strict", True))
         except LabelFormatError as error:
-            hint = "; strict = false allows a name in another script" if not self.producer.isascii() else ""
-            raise ValueError(f"producer {self.producer!r}: {error}{hint}") from None
-        return self
+            hint = "; strict = false allows a name in another script" if not text.isascii() else ""
+            raise ValueError(f"{error}{hint}") from None
+        return text
 
 
 class Layer(NamedTuple):
@@ -149,7 +152,8 @@ def override(**settings: Any) -> Iterator[None]:
     Raises:
         ConfigError: A setting is unknown or wrong.
     """
-    _build([Layer("override(…)", settings), Layer("", {"producer": "unset"})])  # refuse it here, not at the next label
+    # Refused here, and not at the next label. Whether a name must be ASCII depends on the provider below: it says so.
+    _build([Layer("override(…)", settings), Layer("", {"producer": "unset", "strict": False})])
     token = _overrides.set((settings, *_overrides.get()))
     try:
         yield
@@ -159,39 +163,39 @@ def override(**settings: Any) -> Iterator[None]:
 
 def active(provider: Provider) -> Provider:
     """A provider as the ``override()`` context has it now."""
-    contexts = _overrides.get()
-    if not contexts:
-        return provider
-    return _build([*(Layer("override(…)", values) for values in contexts), _whole(provider)])
+    return resolve(provider, {})
 
 
-def resolve(provider: str | Provider | None, overrides: Mapping[str, Any]) -> Provider:
+def resolve(
+    provider: str | Provider | None, overrides: Mapping[str, Any], *, in_context: bool = True
+) -> Provider:
     """Finds the settings of one call.
 
     Args:
         provider: Name of a table in the configuration, a ``Provider``, or None for ``AIGC_HOOKS_PROVIDER`` or the base
             table.
         overrides: Settings given as arguments of the call.
+        in_context: Whether the ``override()`` context counts. It does not for settings that outlive it.
 
     Raises:
         ConfigError: No producer is set, the provider is unknown, a file cannot be read, or a setting is wrong.
     """
+    layers = [Layer("override(…)", values) for values in _overrides.get()] if in_context else []
+    layers.append(Layer("the arguments of the call", overrides))
     if isinstance(provider, Provider):
-        if not overrides:
-            return active(provider)
-        layers = [_whole(provider)]
+        if not any(layer.values for layer in layers):
+            return provider
+        layers.append(_whole(provider))
     elif provider is None or isinstance(provider, str):
         name = provider or os.environ.get("AIGC_HOOKS_PROVIDER", "")
-        layers = [_environment(), *_tables(name), Layer("", {"name": name})]
+        layers += [*_environment(), *_tables(name), Layer("", {"name": name})]
     else:
         raise ConfigError(f"provider= takes a name or a Provider, found {type(provider).__name__} {provider!r}")
-    contexts = (Layer("override(…)", values) for values in _overrides.get())
-    return _build([*contexts, Layer("the arguments of the call", overrides), *layers])
+    return _build(layers)
 
 
 def _whole(provider: Provider) -> Layer:
-    values = {**dict(provider), "image": dict(provider.image)}
-    return Layer(f"provider {provider.name!r}", values)
+    return Layer("the provider given", {**dict(provider), "image": dict(provider.image)})
 
 
 def _build(layers: list[Layer]) -> Provider:
@@ -201,16 +205,15 @@ def _build(layers: list[Layer]) -> Provider:
         _merge(merged, layer.values)
     if "producer" not in merged:
         name = merged.get("name")
-        table = f"[providers.{name}]" if name else ""
         raise ConfigError(
             "no producer is set, and none is invented. Name the service that generates the content in aigc.toml:\n\n"
-            f'    {table or "# aigc.toml"}\n    producer = "your-service-or-27-character-code"\n\n'
+            f"{_example(name) if name else _EXAMPLE}\n"
             "or set AIGC_HOOKS_PRODUCER, or pass producer=…"
         )
     try:
         return Provider.model_validate(merged)
     except ValidationError as error:
-        raise _config_error(Provider, error, layers) from None
+        raise _config_error(error, layers, Provider) from None
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -226,67 +229,81 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-def _config_error(model: type[BaseModel], error: ValidationError, layers: list[Layer]) -> ConfigError:
+_EXAMPLE = '    # aigc.toml\n    producer = "your-service-or-27-character-code"\n'
+
+
+def _example(name: str, prefix: str = "") -> str:
+    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return f'    [{prefix}providers.{key}]\n    producer = "your-service-or-27-character-code"\n'
+
+
+def _config_error(error: ValidationError, layers: list[Layer], model: type[BaseModel]) -> ConfigError:
     """Says of each fault which source it came from, which key it is, and which value was found."""
-    return ConfigError("\n".join(_faults(model, error, layers)))
+    return ConfigError("\n".join(_fault(path, fault, layers, model) for path, fault in _faults(error)))
 
 
-def _faults(model: type[BaseModel], error: ValidationError, layers: list[Layer]) -> Iterator[str]:
+def _faults(error: ValidationError, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each fault and the path to it, through the errors that nested settings have raised themselves."""
     for fault in error.errors(include_url=False):
-        path = [str(part) for part in fault["loc"]]
-        source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
-        cause = fault.get("ctx", {}).get("error")
-        if isinstance(cause, ConfigError):
-            # A style that was given as a dict has already said what is wrong with it.
-            yield f"{source}: {'.'.join(path)}: {cause}"
-        elif fault["type"] == "extra_forbidden":
-            yield f"{source}: unknown setting {'.'.join(path)!r}{_suggestion(model, path)} (found {fault['input']!r})"
-        elif fault["type"] == "missing":
-            yield f"{source}: {'.'.join(path)} is missing"
+        path = (*above, *map(str, fault["loc"]))
+        inner = getattr(fault.get("ctx", {}).get("error"), "__context__", None)
+        if isinstance(inner, ValidationError):
+            yield from _faults(inner, path)
         else:
-            message = fault["msg"].removeprefix("Value error, ")
-            where = f"{'.'.join(path)} = {fault['input']!r}: " if path else ""
-            yield f"{source}: {where}{message}"
+            yield path, fault
 
 
-def _holds(values: Mapping[str, Any], path: list[str]) -> bool:
+def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[BaseModel]) -> str:
+    source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
+    key = ".".join(path)
+    if fault["type"] == "missing":
+        return f"{source}: {key} is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {fault['input']!r})"
+    return f"{source}: {key} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _holds(values: Any, path: tuple[str, ...]) -> bool:
     for key in path:
+        if isinstance(values, BaseModel):
+            values = dict(values)
         if not isinstance(values, Mapping) or key not in values:
-            return False
+            # An item of a list, such as required_plugins.0, is in the layer that holds the list.
+            return isinstance(values, (list, tuple))
         values = values[key]
     return True
 
 
-def _suggestion(model: type[BaseModel], path: list[str]) -> str:
-    fields = list(model.model_fields)
-    for part in path[:-1]:
-        fields = list(ImageStyle.model_fields) if part == "image" else fields
-    close = difflib.get_close_matches(path[-1], fields, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(fields)}"
+def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
+    known = list((ImageStyle if path[:-1] == ("image",) else model).model_fields)
+    return _did_you_mean(path[-1], known)
 
 
-def _environment() -> Layer:
-    """``AIGC_HOOKS_WORDING`` is ``wording``, ``AIGC_HOOKS_IMAGE__POSITION`` is ``position`` in the table ``image``."""
-    values: dict[str, Any] = {}
-    for variable, text in os.environ.items():
+def _did_you_mean(found: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(found, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+
+
+def _environment() -> list[Layer]:
+    """A layer for each variable.
+
+    ``AIGC_HOOKS_WORDING`` is ``wording``, ``AIGC_HOOKS_IMAGE__POSITION`` is ``position`` in the table ``image``.
+    """
+    layers = []
+    for variable, text in sorted(os.environ.items()):
         if not variable.startswith(ENV_PREFIX) or variable in CONTROL_VARIABLES or not text:
             continue
-        path = variable.removeprefix(ENV_PREFIX).lower().split("__")
-        if path[0] not in Provider.model_fields:
+        name, *parts = variable.removeprefix(ENV_PREFIX).lower().split("__")
+        if name not in Provider.model_fields:
             known = [*CONTROL_VARIABLES, *(ENV_PREFIX + field.upper() for field in Provider.model_fields)]
-            close = difflib.get_close_matches(variable, known, n=1)
-            raise ConfigError(
-                f"environment variable {variable}={text!r} is no setting"
-                + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
-            )
+            raise ConfigError(f"environment variable {variable}={text!r} is no setting{_did_you_mean(variable, known)}")
         value: Any = text
-        if path == ["required_plugins"]:
-            value = [name.strip() for name in text.split(",") if name.strip()]
-        table = values
-        for part in path[:-1]:
-            table = table.setdefault(part, {})
-        table[path[-1]] = value
-    return Layer("environment AIGC_HOOKS_*", values)
+        if (name, *parts) == ("required_plugins",):
+            value = [plugin.strip() for plugin in text.split(",") if plugin.strip()]
+        for part in reversed(parts):
+            value = {part: value}
+        layers.append(Layer(f"environment variable {variable}", {name: value}))
+    return layers
 
 
 def _tables(name: str) -> list[Layer]:
@@ -296,55 +313,60 @@ def _tables(name: str) -> list[Layer]:
         if name:
             raise ConfigError(
                 f"unknown provider {name!r}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found in "
-                f"{Path.cwd()} or above. Write aigc.toml:\n\n    [providers.{name}]\n"
-                '    producer = "your-service-or-27-character-code"\n'
+                f"{Path.cwd()} or above. Write aigc.toml:\n\n{_example(name)}"
             )
         return []
-    document = _document(path)
-    where = "tool.aigc_hooks" if path.name == "pyproject.toml" else ""
-    base = {key: value for key, value in document.items() if key != "providers"}
-    layers = [Layer(f"{path} [{where}]" if where else str(path), base)]
-    if not name:
-        return layers
-    providers = document.get("providers", {})
-    if not isinstance(providers, dict) or not isinstance(providers.get(name), dict):
-        known = ", ".join(sorted(providers)) if isinstance(providers, dict) and providers else "none"
-        raise ConfigError(
-            f"unknown provider {name!r} in {path}; known: {known}. Add to it:\n\n    "
-            f'[{where + "." if where else ""}providers.{name}]\n    producer = "your-service-or-27-character-code"\n'
-        )
-    prefix = f"{where}." if where else ""
-    return [Layer(f"{path} [{prefix}providers.{name}]", providers[name]), *layers]
+    base = dict(_document(path))
+    prefix = "tool.aigc_hooks." if path.name == "pyproject.toml" else ""
+    providers = _table(base.pop("providers", {}), path, f"{prefix}providers")
+    layers = [Layer(f"{path} [{prefix[:-1]}]" if prefix else str(path), base)]
+    if name:
+        if name not in providers:
+            raise ConfigError(
+                f"unknown provider {name!r} in {path}{_did_you_mean(name, sorted(providers))} Or add it:\n\n"
+                f"{_example(name, prefix)}"
+            )
+        table = _table(providers[name], path, f"{prefix}providers.{name}")
+        layers.insert(0, Layer(f"{path} [{prefix}providers.{name}]", table))
+    return layers
+
+
+def _table(value: Any, path: Path, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {key} must be a table, found {value!r}")
+    return value
 
 
 def config_file() -> Path | None:
     """The configuration in force: ``AIGC_HOOKS_CONFIG``, or the nearest file in the working folder or above it."""
     if given := os.environ.get("AIGC_HOOKS_CONFIG"):
         return Path(given)
-    folder = Path.cwd()
-    for parent in (folder, *folder.parents):
-        if (path := parent / "aigc.toml").is_file():
-            return path
-        if (path := parent / "pyproject.toml").is_file() and _document(path):
-            return path
+    try:
+        folder = Path.cwd()
+        for parent in (folder, *folder.parents):
+            if (path := parent / "aigc.toml").is_file():
+                return path
+            if (path := parent / "pyproject.toml").is_file() and _document(path):
+                return path
+    except OSError as error:  # the working folder is gone, or closed to us
+        raise ConfigError(f"cannot look for aigc.toml: {error}; set AIGC_HOOKS_CONFIG to its path") from error
     return None
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """The settings in one file; read again only when the file has changed."""
+    """The settings in one file."""
     try:
-        status = path.stat()
-        whole = _parse(path, status.st_mtime_ns, status.st_size)
+        # With or without the byte order mark that Windows editors put first.
+        whole = _parse(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     if path.name != "pyproject.toml":
         return whole
-    document = whole.get("tool", {}).get("aigc_hooks", {})
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: tool.aigc_hooks must be a table, found {document!r}")
-    return document
+    return _table(_table(whole.get("tool", {}), path, "tool").get("aigc_hooks", {}), path, "tool.aigc_hooks")
 
 
 @lru_cache(maxsize=16)
-def _parse(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+def _parse(text: str) -> dict[str, Any]:
+    # By its text: the time stamp of a file does not tell two quick writes apart.
+    document: dict[str, Any] = tomllib.loads(text)
+    return document

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import Finding, RawLabel, Reading
@@ -37,30 +36,35 @@ def read_label(source: Any) -> Reading:
         UnsupportedCarrierError: The format is not known.
         OSError: The file cannot be opened.
     """
+    if isinstance(source, (str, os.PathLike)):
+        # Unbuffered: readers hop from header to header, and a buffer would read ahead into the pixels each time.
+        with open(source, "rb", buffering=0) as file:  # noqa: PTH123
+            return _read_stream(file, source)  # type: ignore[arg-type]
     if is_picture(source):
         return _read_picture(source)
     with _stream(source) as stream:
-        head = stream.read(_HEAD)
-        carrier = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
-        if carrier is None:
-            known = ", ".join(sorted({carrier.name for carrier in hooks().carriers}))
-            name = f" {os.fspath(source)!r}" if isinstance(source, (str, os.PathLike)) else ""
-            raise UnsupportedCarrierError(
-                f"cannot read labels from{name or ' this content'}: it is empty" if not head else
-                f"cannot read labels from{name or ' this content'}: its format is not known (first bytes {head[:8]!r}); "
-                f"known: {known}"
-            )
-        stream.seek(0)
-        return Reading(carrier.name, tuple(field.parse(raw) for raw in carrier.read(stream)))
+        return _read_stream(stream, None)
+
+
+def _read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None) -> Reading:
+    head = stream.read(_HEAD)
+    carriers = hooks().carriers
+    for carrier in carriers:
+        if carrier.sniff(head):
+            return Reading(carrier.name, tuple([field.parse(raw) for raw in carrier.read(stream)]))
+    what = "this content" if path is None else repr(os.fspath(path))
+    if not head:
+        raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")
+    raise UnsupportedCarrierError(
+        f"cannot read labels from {what}: its format is not known (first bytes {head[:8]!r}); known: "
+        f"{', '.join(sorted({carrier.name for carrier in carriers}))}"
+    )
 
 
 @contextmanager
 def _stream(source: Any) -> Iterator[BinaryIO]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield BytesIO(source)
-    elif isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            yield file
     elif not hasattr(source, "read"):
         raise TypeError(
             f"read_label takes a path, bytes, a binary file object or a PIL image, found {type(source).__name__}"

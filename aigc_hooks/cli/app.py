@@ -42,7 +42,7 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Labels AI-generated pictures as Chinese law demands (GB 45438-2025), and reads such labels. 生成合成内容标识工具",
+    help="Labels AI-generated pictures as Chinese law demands (GB 45438-2025), and reads the labels (生成合成标识).",
     epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -51,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Picture files.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Picture files.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -83,15 +83,16 @@ def _options(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures; its demo files are replaced.")] = Path(
-        "aigc-hooks-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the pictures; an earlier demo's are replaced.")
+    ] = Path("aigc-hooks-demo"),
     seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture.")] = 3,
 ) -> None:
-    """See it work: generate a picture offline, save it in three formats, read the labels back. 演示
+    """See it work, offline and in seconds (演示).
 
-    A tiny diffusers pipeline with random weights paints an abstract picture; nothing is downloaded. Uses the configured
-    provider, or else the producer "aigc-hooks-demo". Needs the extra: pip install 'aigc-hooks[demo]'
+    A tiny diffusers pipeline with random weights paints an abstract picture, which is saved in three formats; then the
+    labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs the extra: pip
+    install 'aigc-hooks[demo]'
     """
     from aigc_hooks.cli.demo import run
 
@@ -103,7 +104,8 @@ def label(
     context: typer.Context,
     files: Files,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the labelled copies; made if missing.", show_default=False)
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the labelled copies; made if missing.", show_default=False),
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Label the files themselves instead of copies.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that --out already holds.")] = False,
@@ -127,8 +129,8 @@ def label(
     position: Annotated[
         str | None,
         typer.Option(
-            help="Place of the visible label: top-left, top, top-right, right, bottom-right, bottom, bottom-left or left. "
-            "[default: the provider's, or bottom-right]",
+            help="Place of the visible label: top-left, top, top-right, right, bottom-right, bottom, bottom-left or "
+            "left. [default: the provider's, or bottom-right]",
             show_default=False,
         ),
     ] = None,
@@ -137,7 +139,7 @@ def label(
         typer.Option(help="Text of the visible label. [default: the provider's, or AI生成]", show_default=False),
     ] = None,
 ) -> None:
-    """Label existing pictures: visibly, and in the file's metadata. 添加显式和隐式标识
+    """Label pictures, visibly and in their metadata (添加标识).
 
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place.
     """
@@ -163,10 +165,11 @@ def label(
 
 @app.command()
 def inspect(files: Files, json: Json = False) -> None:
-    """Show the implicit labels that files carry, and what about them breaks the standard. 查看隐式标识
+    """Show the implicit labels that files carry (查看隐式标识).
 
-    Exit code 0 if every file holds exactly one label that conforms. That a file holds none does not mean that its content
-    was not generated. With --json: a list with one object per file; one that cannot be read has "error".
+    Names what about them breaks the standard. Exit code 0 if every file holds exactly one label, and it conforms. That
+    a file holds none does not mean that its content was not generated. With --json: a list with one object per file;
+    one that cannot be read has "error".
     """
     from aigc_hooks.cli.files import inspect_all
 
@@ -175,7 +178,10 @@ def inspect(files: Files, json: Json = False) -> None:
 
 @app.command()
 def plugins(json: Json = False) -> None:
-    """List the plugins found: who brought them, which hooks they implement, why one was not loaded. 插件列表"""
+    """List the plugins found (查看插件).
+
+    Who brought them, which hooks they implement, and why one was not loaded.
+    """
     from aigc_hooks.cli import tables
     from aigc_hooks.plugins import hooks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import typer
@@ -112,9 +113,14 @@ def demo(columns: Sequence[tuple[Path, Reading, Text]]) -> Table:
         "Carrier 格式": [Text(found.carrier) for _, found, _ in columns],
         "Place 位置": [Text(", ".join(finding.place for finding in found.findings)) for _, found, _ in columns],
         "Visible 显式标识": [shown for _, _, shown in columns],
-        "ProduceID 编号": [Text(found.label.produce_id if found.label else "–") for _, found, _ in columns],
+        "ProduceID 编号": [Text(_folded(found)) for _, found, _ in columns],
         "Verdict 结论": [verdict(found) for _, found, _ in columns],
     }
     for name, cells in rows.items():
         table.add_row(name, *cells)
     return table
+
+
+def _folded(found: Reading) -> str:
+    """The produce id in lines that fit a column."""
+    return "\n".join(wrap(found.label.produce_id, 16)) if found.label else "–"

@@ -49,7 +49,8 @@ def toy_pipeline(seed: int = 3) -> Any:
         norm_num_groups=4,
     )
     # A vocabulary of single letters, each within a word and at its end.
-    tokens = ["<|startoftext|>", "<|endoftext|>", *(letter + end for letter in map(chr, range(33, 127)) for end in ("", "</w>"))]
+    letters = [letter + end for letter in map(chr, range(33, 127)) for end in ("", "</w>")]
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters]
     text = CLIPTextConfig(
         vocab_size=len(tokens), hidden_size=8, intermediate_size=16, num_attention_heads=2, num_hidden_layers=1,
         max_position_embeddings=77, bos_token_id=0, eos_token_id=1, pad_token_id=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,9 +38,12 @@ _SOLID: dict[str, _Ink] = {
     "I;16B": (0, 65535),
     "I;16N": (0, 65535),
 }
+# What a mode whose transparency is one of its colours becomes.
+_KEYED = {"1": "LA", "L": "LA", "RGB": "RGBA"}
 
 # EXIF orientation: what turns the stored picture into the displayed one, and back (Exif 2.32, tag 0x0112).
 _ORIENTATION = 0x0112
+_EXIF_PLACES = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
 _TO_STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -81,7 +85,9 @@ class Covered:
 def draw(image: Image.Image, provider: Provider) -> Covered:
     """Draws the label into a picture, in place, and returns what it covers.
 
-    A palette without room for black and white turns the picture into ``RGB`` (``RGBA`` where it has transparency).
+    The picture keeps its mode, with two exceptions: a palette without room for black and white becomes ``RGB`` (``RGBA``
+    where it has transparency), and a colour that stands for transparency becomes an alpha channel, for the label may
+    have that colour. Modes ``I`` and ``F`` do not say what white is: their brightest pixel tells, as 1, 255 or 65535.
 
     Args:
         image: Any mode, at least about 16×16 pixels; its EXIF orientation is respected.
@@ -102,6 +108,10 @@ def draw(image: Image.Image, provider: Provider) -> Covered:
     mark = _stored(image, provider)
     before = image.crop(mark.box)
     _blend(image, mark)
+    if image.mode != before.mode:  # a full palette had no room for the label
+        before = before.convert(image.mode)
+    # Only pixels: what else the picture carries, an older label too, must not live on in here.
+    before.info = {key: value for key, value in before.info.items() if key == "transparency"}
     return Covered(mark.box, image.size, before, mark)
 
 
@@ -118,9 +128,7 @@ def shows_label(image: Image.Image, provider: Provider) -> bool:
     pixel = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
     if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < mark.full - _TOLERANCE:
         return False
-    region = image.crop(mark.box)
-    if region.mode not in ("L", "RGB"):
-        region = region.convert("L" if region.mode in ("1", "LA", "La") else "RGB")
+    region = _visible(image.crop(mark.box))
     # The text is white and the plate is dark, whatever the picture: that is what makes it legible.
     darkest = min(low for low, _ in _extrema(region, mark.text_mask))
     if darkest < mark.full - _TOLERANCE:
@@ -137,20 +145,63 @@ def restored(image: Image.Image, covered: Covered) -> Image.Image | None:
     """
     if image.mode != covered.before.mode:
         return None
-    scale_x, scale_y = image.width / covered.size[0], image.height / covered.size[1]
-    left, top, right, bottom = covered.box
-    box = (round(left * scale_x), round(top * scale_y), round(right * scale_x), round(bottom * scale_y))
+    box = _scaled(image, covered)
     size = (box[2] - box[0], box[3] - box[1])
-    if not all(size):
-        return None
     scaled = size != covered.before.size
-    expected = covered.after.resize(size) if scaled else covered.after
-    difference = ImageChops.difference(image.crop(box).convert("RGB"), expected.convert("RGB"))
-    if max(ImageStat.Stat(difference).mean) > (_TOLERANCE / 2 if scaled else 0):
+    if _deviation(image, covered, box) > (_TOLERANCE / 2 if scaled else 0):
         return None  # the label is not there any more, or not where it was
     copy = image.copy()
     copy.paste(covered.before.resize(size) if scaled else covered.before, box)
     return copy
+
+
+def still_shows(image: Image.Image, covered: Covered) -> bool:
+    """Whether a picture made from a labelled one, such as by resizing or conversion, still has the label in its place.
+
+    One that was resized unevenly, cropped, or drawn on has not.
+    """
+    if image.width * covered.size[1] > 2 * image.height * covered.size[0]:
+        return False
+    if image.height * covered.size[0] > 2 * image.width * covered.size[1]:
+        return False
+    return _deviation(image, covered, _scaled(image, covered)) <= _TOLERANCE / 2
+
+
+def _scaled(image: Image.Image, covered: Covered) -> tuple[int, int, int, int]:
+    """Where the covered box lies in a picture that may have been resized."""
+    scale_x, scale_y = image.width / covered.size[0], image.height / covered.size[1]
+    left, top, right, bottom = covered.box
+    return round(left * scale_x), round(top * scale_y), round(right * scale_x), round(bottom * scale_y)
+
+
+def _deviation(image: Image.Image, covered: Covered, box: tuple[int, int, int, int]) -> float:
+    """How far a box is from the labelled one, of 255, as a mean over the box of the worst band."""
+    size = (box[2] - box[0], box[3] - box[1])
+    if not all(size):
+        return math.inf
+    expected = covered.after if size == covered.after.size else covered.after.resize(size)
+    shown, wanted = _visible(image.crop(box)), _visible(expected)
+    if shown.mode != wanted.mode:
+        shown, wanted = shown.convert("L"), wanted.convert("L")
+    difference = ImageChops.difference(shown, wanted)
+    return max(ImageStat.Stat(difference).mean)
+
+
+def _visible(region: Image.Image) -> Image.Image:
+    """A part of a picture as a viewer shows it, in ``L`` or ``RGB``: what is transparent lies on a white page."""
+    if region.mode == "F":
+        _, high = region.getextrema()
+        scale = 255 / high if isinstance(high, float) and high > 0 else 1.0
+        return region.point(lambda value: value * scale + 0).convert("L")
+    if region.mode in ("P", "PA", "RGBa", "La") or "transparency" in region.info:
+        region = region.convert("LA" if region.mode in ("1", "L", "La") else "RGBA")
+    if region.mode in ("RGBA", "LA"):
+        page = Image.new(region.mode[:-1], region.size, "white")
+        page.paste(region.convert(page.mode), mask=region.getchannel("A"))
+        return page
+    if region.mode in ("L", "RGB"):
+        return region
+    return region.convert("L" if region.mode == "1" or region.mode.startswith("I") else "RGB")
 
 
 def _extrema(region: Image.Image, mask: Image.Image) -> list[tuple[int, int]]:
@@ -160,7 +211,7 @@ def _extrema(region: Image.Image, mask: Image.Image) -> list[tuple[int, int]]:
 def _stored(image: Image.Image, provider: Provider) -> Stencil:
     """The stencil turned as the picture's pixels are stored: a viewer turns picture and label upright together."""
     # Reading EXIF is slow for what it is: most pictures have none.
-    has_exif = "exif" in image.info or type(image) is not Image.Image or "xmp" in image.info
+    has_exif = type(image) is not Image.Image or image._exif is not None or not _EXIF_PLACES.isdisjoint(image.info)
     back = _TO_STORED.get(image.getexif().get(_ORIENTATION, 1)) if has_exif else None
     if back is None:
         return stencil(image.width, image.height, provider)
@@ -179,6 +230,8 @@ def _stored(image: Image.Image, provider: Provider) -> Stencil:
 
 def _blend(image: Image.Image, mark: Stencil) -> None:
     """Puts the label into the picture: blended where the mode allows it, else solid."""
+    if image.mode in _KEYED and "transparency" in image.info:
+        _convert(image, _KEYED[image.mode])
     if image.mode in _BLENDED:
         image.paste(_patch(mark, image.mode), mark.box, mark.cover)
         if image.mode in ("RGBA", "LA"):
@@ -194,6 +247,8 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
         inks = _range_inks(image)
     elif image.mode in _SOLID:
         inks = _SOLID[image.mode]
+        if image.info.get("transparency") in inks:  # 16-bit grey has no mode with alpha: avoid that value by one
+            inks = (1, 65534)
     else:
         raise UnsupportedOutputError(
             f"pictures of mode {image.mode!r} cannot be labelled; convert them to 'RGB' or 'RGBA' first",
@@ -228,7 +283,13 @@ def _make_opaque(image: Image.Image, mark: Stencil) -> None:
 def _range_inks(image: Image.Image) -> _Ink:
     """Black and white of a picture whose mode does not say its range: 0–1, 0–255 or 0–65535 by its brightest pixel."""
     low, high = image.getextrema()
-    assert isinstance(low, (int, float)) and isinstance(high, (int, float))
+    assert isinstance(low, (int, float))
+    assert isinstance(high, (int, float))
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise UnsupportedOutputError(
+            f"a picture of mode {image.mode!r} with values from {low} to {high}: replace what is not finite",
+            stage="render_explicit",
+        )
     scales = (1.0, 255.0, 65535.0) if image.mode == "F" else (255, 65535)
     white = next((scale for scale in scales if high <= scale), high)
     return min(low, 0), white

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 SHIPPED_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Label.otf"
 
-INK = 128
-"""Coverage of 255 from which a pixel counts as ink: the height is measured on what is seen, not on faint edges."""
+INK = 0.5
+"""Coverage from which a pixel counts as ink, as a share of its character's darkest pixel: the height is measured on
+what is seen, not on faint edges."""
 
 LEGIBLE_EM = 12
 """Font size in pixels under which characters blur (standard: "legible"). Small pictures get it where it fits."""
@@ -39,8 +40,12 @@ _CORNER = 0.18
 _MOST_PADDING = 0.05
 _MOST_MARGIN = 0.03
 
-# What may not begin a line, and what may not end one (GB/T 15834-2011, 5.1.9 to 5.1.11, in short).
-_UNBROKEN = re.compile(r"[A-Za-z0-9]+(?:[-'’.][A-Za-z0-9]+)*[、。，．：；！？）】》”’!?,.:;)\]]*|[（【《“‘(\[]*\S[、。，．：；！？）】》”’!?,.:;)\]]*|\s+")
+# What stays together: words, the two elements that the standard asks for, and punctuation with what it belongs to
+# (GB/T 15834-2011, 5.1.9 to 5.1.11, in short).
+_CLOSING = r"[、。，．：；！？）】》”’!?,.:;)\]]*"
+_UNBROKEN = re.compile(
+    rf"[A-Za-z0-9]+(?:[-'’.][A-Za-z0-9]+)*{_CLOSING}|[（【《“‘(\[]*(?:人工智能|生成|合成|\S){_CLOSING}|\s+"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,7 +269,8 @@ def _ink_height(path: Path, size: int, character: str) -> int:
 @functools.lru_cache(maxsize=4096)
 def _ink_box(path: Path, size: int, character: str) -> tuple[int, int, int, int]:
     glyph = _glyph(path, size, character)
-    return glyph.point(lambda value: 255 if value >= INK else 0).getbbox() or (0, 0, 0, 0)
+    threshold = max(1, INK * glyph.getextrema()[1])
+    return glyph.point(lambda value: 255 if value >= threshold else 0).getbbox() or (0, 0, 0, 0)
 
 
 def _glyph(path: Path, size: int, character: str) -> Image.Image:

@@ -6,8 +6,8 @@ import re
 
 from aigc_hooks.errors import WordingError
 
-# GB 45438-2025, 5.1 b to 5.6 b: "人工智能" or "AI", and "生成" and/or "合成". "AI" is meant as a word: it does not stand
-# in "AIGC" or "AIR". Lower-case "ai" and full-width "ＡＩ" are not the spelling of the standard and are refused (W-04).
+# GB 45438-2025, 5.1 b to 5.6 b: "人工智能" or "AI", and "生成" and/or "合成". "AI" is meant as a word: it does not
+# stand in "AIGC" or "AIR". Lower-case "ai" and full-width "ＡＩ" are not the standard's spelling and are refused (W-04).
 _AI_ELEMENT = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
 _GENERATION_ELEMENT = re.compile(r"生成|合成")
 _LOOKALIKE = re.compile(r"ai|ＡＩ|ａｉ", re.IGNORECASE)
@@ -19,10 +19,13 @@ def check_wording(text: str) -> str:
     Text in another language is welcome beside them: ``"AI生成 / AI-generated"`` passes, ``"AI-generated"`` does not.
 
     Raises:
-        WordingError: An element is missing, or the text holds control characters (GB 45438-2025, 5.1 b to 5.6 b).
+        WordingError: An element is missing (GB 45438-2025, 5.1 b to 5.6 b), or a character of the text cannot be seen.
     """
-    if not text.isprintable():
-        raise WordingError(f"label text {text!r} holds control characters or line breaks; the label wraps by itself")
+    if unseen := [f"U+{ord(character):04X}" for character in text if not character.isprintable()]:
+        raise WordingError(
+            f"label text {text!r} holds {', '.join(unseen)}: use plain spaces, and neither control characters nor line "
+            "breaks; the label wraps by itself"
+        )
     missing = []
     if not _AI_ELEMENT.search(text):
         hint = ", spelt in ASCII capitals and standing alone" if _LOOKALIKE.search(text) else ""

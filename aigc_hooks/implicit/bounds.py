@@ -25,6 +25,9 @@ MAX_LABELS = 100
 """Most labels that are listed for one file; GB 45438-2025, 6.1 c) allows one."""
 
 
+_HEAD_SIZE = 4096
+
+
 class _Spent:
     """What was read of one file so far."""
 
@@ -46,6 +49,9 @@ class Source:
     def __init__(self, stream: BinaryIO, carrier: str) -> None:
         self.carrier = carrier
         self.size = stream.seek(0, 2)
+        stream.seek(0)
+        # Most headers stand together at the beginning: read them at once.
+        self._head = stream.read(_HEAD_SIZE)
         self._stream = stream
         self._spent = _Spent()
 
@@ -68,6 +74,8 @@ class Source:
         # The length is compared first: a buffered file allocates what it is asked for, even 4 GiB.
         if offset + count > self.size:
             raise self.fault(offset, f"the {what} of {count} bytes ends after the file of {self.size} bytes")
+        if offset + count <= len(self._head):
+            return self._head[offset : offset + count]
         self._stream.seek(offset)
         data = self._stream.read(count)
         if len(data) != count:

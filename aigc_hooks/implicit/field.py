@@ -18,6 +18,7 @@ _WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
 _BARE_PLACES = re.compile(r"xmp|tag 700|mime item", re.IGNORECASE)
 
 _NAMES = {key.lower(): name for name, key in KEYS.items()}
+_SPELT = list(KEYS.values())
 _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.
@@ -133,6 +134,10 @@ def _unwrap(value: Any, wrapped: bool | None, defects: list[str]) -> Any:
 
 def _label(found: dict[str, Any], defects: list[str]) -> Label | None:
     """The record of an object with at least one element of Annex E."""
+    if list(found) == _SPELT and all(type(value) is str for value in found.values()):
+        label = Label.unchecked(**dict(zip(KEYS, found.values(), strict=True)))
+        defects.extend(label.defects())
+        return label
     elements: dict[str, str] = {}
     for key, value in found.items():
         name = _NAMES.get(key.lower()) or _MISSPELT.get(key.lower())

@@ -41,8 +41,20 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
         elif kind == b"IEND":
             return
-        offset += 12 + length
+        offset = _after_pixels(source, offset, 12 + length) if kind == b"IDAT" else offset + 12 + length
     raise source.fault(offset, f"more than {MAX_PARTS} chunks")
+
+
+def _after_pixels(source: Source, offset: int, stride: int) -> int:
+    """Offset of a chunk that follows an IDAT chunk of ``stride`` bytes, past as much of the pixels as can be told.
+
+    IDAT chunks stand in one row (PNG specification, 5.6), and encoders make all but the last of one size: where the
+    last one would then begin, it begins, or every chunk is walked.
+    """
+    last = offset + (source.size - offset - 8) // stride * stride
+    if last > offset + stride and source.read(last + 4, 4, "chunk type") == b"IDAT":
+        return last
+    return offset + stride
 
 
 def _text_chunk(source: Source, offset: int, kind: str, length: int) -> Iterator[RawLabel]:
