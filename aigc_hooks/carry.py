@@ -6,6 +6,7 @@ and tensors have no such place: they are remembered by identity for as long as t
 
 from __future__ import annotations
 
+import functools
 import importlib
 import weakref
 from typing import Any, NamedTuple
@@ -61,8 +62,9 @@ def carry(content: Any, label: Label, provider: Provider, covered: Any = None) -
         content.info[FIELD_NAME] = Mark(label, provider, covered)
         return
     key = id(content)
+    forget = functools.partial(_arrays.pop, key)  # bound here: at exit, a module's names may be gone before its arrays
     # The entry goes when the array does, before its id can be another's.
-    _arrays[key] = _Remembered(weakref.ref(content, lambda _: _arrays.pop(key, None)), label, covered)
+    _arrays[key] = _Remembered(weakref.ref(content, lambda _: forget(None)), label, covered)
 
 
 def carried(content: Any) -> Label | None:

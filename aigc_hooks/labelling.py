@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,11 @@ logger = logging.getLogger("aigc_hooks")
 
 
 def label(
-    content: Any, *, provider: str | Provider | None = None, output: str | os.PathLike[str] | None = None, **overrides: Any
+    content: Any,
+    *,
+    provider: str | Provider | None = None,
+    output: str | os.PathLike[str] | None = None,
+    **overrides: Any,
 ) -> Any:
     """Puts the visible label and the implicit label on generated content.
 
@@ -99,7 +102,7 @@ def _stages(artifact: Artifact, provider: Provider) -> None:
     except LabelError as error:
         if provider.on_error == "raise":
             raise
-        warnings.warn(f"released without a label (on_error = \"warn\"): {error}", stacklevel=2)
+        warnings.warn(f'released without a label (on_error = "warn"): {error}', stacklevel=2)
         record = AuditRecord.now("failed", artifact.modality, source=artifact.source, reason=str(error))
     else:
         record = AuditRecord.now(
@@ -150,7 +153,7 @@ def _audit(room: Hooks, record: AuditRecord, provider: Provider) -> None:
     except LabelError as error:
         if provider.audit == "required":
             raise
-        logger.warning("audit sink failed (audit = \"best-effort\"): %s", error)
+        logger.warning('audit sink failed (audit = "best-effort"): %s', error)
 
 
 def prepare(call: Call, provider: Provider) -> None:
@@ -160,7 +163,7 @@ def prepare(call: Call, provider: Provider) -> None:
     except LabelError as error:
         if provider.on_error == "raise":
             raise
-        warnings.warn(f"generation goes on unprepared (on_error = \"warn\"): {error}", stacklevel=2)
+        warnings.warn(f'generation goes on unprepared (on_error = "warn"): {error}', stacklevel=2)
 
 
 def passed(source: str, provider: Provider, reason: str) -> None:
@@ -200,5 +203,3 @@ def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider
         content = to_picture(content, settings)
     content.save(path, **params)
     return Path(path)
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import os
@@ -10,11 +9,11 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -33,6 +32,8 @@ BUILTINS = (
     "aigc_hooks.duties.audit",
 )
 DISTRIBUTION = "aigc-hooks"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Hooks:
         self._manager.add_hookspecs(hookspecs)
         self._infos: dict[str, PluginInfo] = {}
         self.carriers: tuple[Carrier, ...] = ()
+        # Who is registered last is asked first: our own come first, so that a third party can stand in for them.
         for name in BUILTINS:
             self._register(importlib.import_module(name), name, DISTRIBUTION)
         for entry_point, distribution in _entry_points():
@@ -67,43 +69,66 @@ class Hooks:
         try:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            name = self._manager.get_name(error.plugin)
-            raise PluginError(f"plugin {name!r}: {error}; the hooks are {', '.join(_hook_names())}") from error
+            info = self._infos[self._manager.get_name(error.plugin) or ""]
+            raise PluginError(
+                f"plugin {info.name!r} of {info.distribution}: {error}; the hooks are {', '.join(_hook_names())}"
+            ) from error
         if os.environ.get("AIGC_HOOKS_TRACE", "").lower() not in ("", "0", "false", "no"):
             self._manager.add_hookcall_monitoring(_trace_before, lambda *_: None)
 
     def _load(self, entry_point: EntryPoint, distribution: str) -> None:
         """Loads one third-party plugin; one that is broken is skipped loudly, not fatally."""
-        problem = _excluded(entry_point.name, distribution)
+        key = name = entry_point.name
+        problem = _excluded(name, distribution)
         if not problem:
             try:
-                self._register(entry_point.load(), entry_point.name, distribution)
-            except Exception as error:
+                if taken := self._infos.get(name):
+                    key = f"{name} of {distribution}"
+                    raise PluginError(f"its name is taken by a plugin of {taken.distribution}")
+                self._register(entry_point.load(), name, distribution)
+            except (Exception, SystemExit) as error:
                 problem = f"{type(error).__name__}: {error}"
                 warnings.warn(
-                    f"plugin {entry_point.name!r} of {distribution} was skipped: {problem}. Fix or uninstall it, or "
-                    f"set AIGC_HOOKS_BLOCK_PLUGINS={entry_point.name}",
+                    f"plugin {name!r} of {distribution} was skipped: {problem}. Fix or uninstall it, or set "
+                    f"AIGC_HOOKS_BLOCK_PLUGINS={name}",
                     stacklevel=2,
                 )
         if problem:
-            self._infos[entry_point.name] = PluginInfo(entry_point.name, distribution, (), problem)
+            self._infos.setdefault(key, PluginInfo(name, distribution, (), problem))
 
     def _register(self, plugin: object, name: str, distribution: str) -> None:
-        # Of a function that cannot be awaited here, the coroutine would be taken for a result.
-        for attribute in _hook_names():
-            if inspect.iscoroutinefunction(getattr(plugin, attribute, None)):
-                raise PluginError(f"{attribute} of plugin {name!r} is async; hooks are synchronous")
-        self._manager.register(plugin, name)
+        self._check(plugin)
         try:
-            # Asked plugin by plugin, so that a broken one is skipped alone.
-            for implementation in self._manager.hook.aigc_carriers.get_hookimpls():
-                if implementation.plugin is plugin:
-                    self.carriers += tuple(implementation.function() or ())
+            self._manager.register(plugin, name)
+            self.carriers = (*self._carriers_of(plugin), *self.carriers)
         except Exception:
-            self._manager.unregister(plugin)
+            # pluggy keeps the hooks that it has registered before the one that it refuses.
+            if self._manager.get_plugin(name) is plugin:
+                self._manager.unregister(plugin)
             raise
         callers = self._manager.get_hookcallers(plugin) or []
         self._infos[name] = PluginInfo(name, distribution, tuple(sorted(caller.name for caller in callers)))
+
+    def _check(self, plugin: object) -> None:
+        """Refuses what pluggy would take, and never run to its end."""
+        for name in _hook_names():
+            function = getattr(plugin, name, None)
+            if function is None:
+                continue
+            options = self._manager.parse_hookimpl_opts(plugin, name)
+            if options is None:
+                raise PluginError(f"{name} is not marked with @aigc_hooks.hookimpl, and would never be called")
+            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+                raise PluginError(f"{name} is async; hooks are synchronous")
+            wrapper = options.get("wrapper") or options.get("hookwrapper")
+            if inspect.isgeneratorfunction(function) and not wrapper and name not in _ITERABLE:
+                raise PluginError(f"{name} is a generator, which nobody would run; only {' and '.join(_ITERABLE)} may be")
+
+    def _carriers_of(self, plugin: object) -> Iterator[Carrier]:
+        # Asked plugin by plugin, so that a broken one is skipped alone.
+        for implementation in self._manager.hook.aigc_carriers.get_hookimpls():
+            if implementation.plugin is plugin:
+                yield from _all(Carrier)(implementation.function() or ())
 
     def plugins(self) -> tuple[PluginInfo, ...]:
         """Every plugin found, loaded or not."""
@@ -118,48 +143,68 @@ class Hooks:
                 raise PluginError(f"required plugin {name!r} is not loaded: {reason}; nothing is labelled without it")
 
     def adapter(self, cls: type) -> Adapter | None:
-        """The adapter that knows a class, or None."""
-        adapter: Adapter | None = self._call("adapter", cls=cls)
-        return adapter
+        """The adapter that knows a class, or None.
+
+        Raises:
+            PluginError: A plugin failed when it was asked.
+        """
+        try:
+            return self._call("adapter", _one(Adapter), cls=cls)
+        except LabelError as error:
+            by = f" of plugin {error.plugin!r}" if error.plugin else ""
+            raise PluginError(f"aigc_adapter{by} failed, asked for {cls.__qualname__}: {error.__cause__}") from error
 
     def prepare(self, call: Call, provider: Provider) -> None:
         """Lets every plugin change the arguments of a generation."""
-        self._call("prepare", call=call, provider=provider)
+        self._call("prepare", _ignore, call=call, provider=provider)
 
     def detect(self, artifact: Artifact, provider: Provider) -> list[Finding]:
         """Everything that is already there."""
-        results = self._call("detect", artifact=artifact, provider=provider)
-        return [finding for findings in results for finding in findings]
+        return self._call("detect", _flat, artifact=artifact, provider=provider)
 
     def make_label(self, artifact: Artifact, provider: Provider) -> Label | None:
         """The label of the first plugin that makes one."""
-        label: Label | None = self._call("make_label", artifact=artifact, provider=provider)
-        return label
+        return self._call("make_label", _one(Label), artifact=artifact, provider=provider)
 
     def render_explicit(self, artifact: Artifact, label: Label, provider: Provider) -> bool:
         """Whether a plugin put the explicit label into the content."""
-        return bool(self._call("render_explicit", artifact=artifact, label=label, provider=provider))
+        return bool(self._call("render_explicit", _one(bool), artifact=artifact, label=label, provider=provider))
 
     def embed_watermark(self, artifact: Artifact, label: Label, provider: Provider) -> None:
         """Lets every plugin embed its watermark."""
-        self._call("embed_watermark", artifact=artifact, label=label, provider=provider)
+        self._call("embed_watermark", _ignore, artifact=artifact, label=label, provider=provider)
 
     def write_metadata(self, artifact: Artifact, label: Label, provider: Provider) -> None:
         """Lets every plugin attach the implicit label."""
-        self._call("write_metadata", artifact=artifact, label=label, provider=provider)
+        self._call("write_metadata", _ignore, artifact=artifact, label=label, provider=provider)
 
     def sign(self, artifact: Artifact, label: Label, provider: Provider) -> bool:
         """Whether a plugin signed the content."""
-        return bool(self._call("sign", artifact=artifact, label=label, provider=provider))
+        return bool(self._call("sign", _one(bool), artifact=artifact, label=label, provider=provider))
 
     def audit(self, record: AuditRecord, provider: Provider) -> None:
-        """Hands a record to every sink."""
-        self._call("audit", record=record, provider=provider)
+        """Hands a record to every sink; where audit is best effort, also to those behind one that fails."""
+        if provider.audit == "required":
+            self._call("audit", _ignore, record=record, provider=provider)
+            return
+        sinks = [implementation.plugin for implementation in self._manager.hook.aigc_audit.get_hookimpls()]
+        failures = []
+        for sink in reversed(sinks):
+            others = [plugin for plugin in sinks if plugin is not sink]
+            try:
+                caller = self._manager.subset_hook_caller("aigc_audit", others)
+                self._run("audit", caller, _ignore, record=record, provider=provider)
+            except LabelError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
-    def _call(self, stage: str, **arguments: Any) -> Any:
-        hook: pluggy.HookCaller = getattr(self._manager.hook, f"aigc_{stage}")
+    def _call(self, stage: str, take: Callable[[Any], T], **arguments: Any) -> T:
+        return self._run(stage, getattr(self._manager.hook, f"aigc_{stage}"), take, **arguments)
+
+    def _run(self, stage: str, hook: pluggy.HookCaller, take: Callable[[Any], T], **arguments: Any) -> T:
         try:
-            return hook(**arguments)
+            return take(hook(**arguments))
         except LabelError as error:
             error.stage = error.stage or stage
             error.plugin = error.plugin or _culprit(hook, error.__traceback__)
@@ -172,15 +217,57 @@ class Hooks:
             ) from error
 
 
-def _entry_points() -> Iterator[tuple[EntryPoint, str]]:
-    """Third-party plugins and our own adapters, by name: the order of the file system decides nothing."""
-    found: dict[str, tuple[EntryPoint, str]] = {}
+# What a hook may return. Anything else is a fault of its plugin: "not mine" is None, and a truthy answer of another kind
+# (a string, a coroutine) must not pass for "done".
+_ITERABLE = ("aigc_carriers", "aigc_detect")
+
+
+def _one(kind: type[T]) -> Callable[[Any], T | None]:
+    def take(result: Any) -> T | None:
+        if result is None or isinstance(result, kind):
+            return result
+        raise TypeError(f"it returned {type(result).__name__} {result!r}, and not {kind.__name__} or None")
+
+    return take
+
+
+def _all(kind: type[T]) -> Callable[[Any], list[T]]:
+    def take(results: Any) -> list[T]:
+        found = list(results)
+        for result in found:
+            if not isinstance(result, kind):
+                raise TypeError(f"it returned {type(result).__name__} {result!r} among its {kind.__name__}s")
+        return found
+
+    return take
+
+
+def _flat(results: Any) -> list[Finding]:
+    return [finding for findings in results for finding in _all(Finding)(findings)]
+
+
+def _ignore(results: Any) -> None:
+    """Takes the results of hooks that have none."""
+
+
+def _entry_points() -> list[tuple[EntryPoint, str]]:
+    """Our own adapters, then third-party plugins, each by name: the order of the file system decides nothing."""
+    found = []
+    seen = set()
     for distribution in distributions():
-        for entry_point in distribution.entry_points:
-            if entry_point.group == hookspecs.PROJECT:
-                name = f"{_canonical(distribution.metadata['Name'])} {distribution.version}"
-                found.setdefault(entry_point.name, (entry_point, name))
-    yield from (found[name] for name in sorted(found))
+        name = _canonical(distribution.metadata["Name"] or "?")
+        if name not in seen:  # the first on the path is the one that Python imports
+            seen.add(name)
+            found += [(name != DISTRIBUTION, entry_point, name, distribution) for entry_point in _plugins_of(distribution)]
+    found.sort(key=lambda item: (item[0], item[1].name, item[2]))
+    return [(entry_point, f"{name} {distribution.version}") for _, entry_point, name, distribution in found]
+
+
+def _plugins_of(distribution: Distribution) -> list[EntryPoint]:
+    text = distribution.read_text("entry_points.txt") or ""
+    if hookspecs.PROJECT not in text:  # most distributions bring none: do not parse theirs
+        return []
+    return [entry_point for entry_point in distribution.entry_points if entry_point.group == hookspecs.PROJECT]
 
 
 def _excluded(name: str, distribution: str) -> str:
@@ -216,18 +303,14 @@ def _culprit(hook: pluggy.HookCaller, traceback: TracebackType | None) -> str:
     return ""
 
 
-def _trace_before(hook_name: str, implementations: list[Any], arguments: dict[str, Any]) -> None:
+def _trace_before(hook_name: str, implementations: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]) -> None:
     callees = ", ".join(implementation.plugin_name for implementation in implementations) or "nobody"
     shown = ", ".join(f"{name}={type(value).__name__}" for name, value in arguments.items())
-    print(f"aigc_hooks: {hook_name}({shown}) -> {callees}", file=sys.stderr)
+    sys.stderr.write(f"aigc_hooks: {hook_name}({shown}) -> {callees}\n")
 
 
 _lock = threading.RLock()
-
-
-@functools.cache
-def _loaded() -> Hooks:
-    return Hooks()
+_hooks: Hooks | None = None
 
 
 def hooks(provider: Provider | None = None) -> Hooks:
@@ -239,16 +322,23 @@ def hooks(provider: Provider | None = None) -> Hooks:
     Raises:
         PluginError: A required plugin is missing or broken, or a plugin implements a hook that does not exist.
     """
-    with _lock:  # two threads that come first must not build two managers
-        loaded = _loaded()
+    loaded = _hooks or _load()
     if provider is not None:
         loaded.require(provider.required_plugins)
     return loaded
 
 
+def _load() -> Hooks:
+    global _hooks
+    # Two threads that come first must not build two managers. Later calls take no lock: a fork may happen at any time.
+    with _lock:
+        if _hooks is None:
+            _hooks = Hooks()
+        return _hooks
+
+
 def reload() -> None:
     """Forgets the plugins, so that the next call finds them anew: after an installation in a running session."""
+    global _hooks
     with _lock:
-        _loaded.cache_clear()
-
-
+        _hooks = None

@@ -188,7 +188,8 @@ def resolve(
         layers.append(_whole(provider))
     elif provider is None or isinstance(provider, str):
         name = provider or os.environ.get("AIGC_HOOKS_PROVIDER", "")
-        layers += [*_environment(), *_tables(name), Layer("", {"name": name})]
+        origin = "" if provider else " (from AIGC_HOOKS_PROVIDER)"
+        layers += [*_environment(), *_tables(name, origin), Layer("", {"name": name})]
     else:
         raise ConfigError(f"provider= takes a name or a Provider, found {type(provider).__name__} {provider!r}")
     return _build(layers)
@@ -204,12 +205,7 @@ def _build(layers: list[Layer]) -> Provider:
     for layer in reversed(layers):
         _merge(merged, layer.values)
     if "producer" not in merged:
-        name = merged.get("name")
-        raise ConfigError(
-            "no producer is set, and none is invented. Name the service that generates the content in aigc.toml:\n\n"
-            f"{_example(name) if name else _EXAMPLE}\n"
-            "or set AIGC_HOOKS_PRODUCER, or pass producer=…"
-        )
+        raise ConfigError(_no_producer(str(merged.get("name", ""))))
     try:
         return Provider.model_validate(merged)
     except ValidationError as error:
@@ -229,12 +225,18 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-_EXAMPLE = '    # aigc.toml\n    producer = "your-service-or-27-character-code"\n'
+def _no_producer(name: str) -> str:
+    return (
+        "no producer is set, and none is invented. Name the service that generates the content in aigc.toml:\n\n"
+        f"{_two_lines(name)}\nor set AIGC_HOOKS_PRODUCER, or pass producer=…"
+        + ("; what override() sets lasts only as long as its context" if _overrides.get() else "")
+    )
 
 
-def _example(name: str, prefix: str = "") -> str:
+def _two_lines(name: str, prefix: str = "") -> str:
     key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-    return f'    [{prefix}providers.{key}]\n    producer = "your-service-or-27-character-code"\n'
+    head = f"[{prefix}providers.{key}]" if name else "# aigc.toml"
+    return f'    {head}\n    producer = "your-service-or-27-character-code"\n'
 
 
 def _config_error(error: ValidationError, layers: list[Layer], model: type[BaseModel]) -> ConfigError:
@@ -257,7 +259,7 @@ def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[B
     source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
     key = ".".join(path)
     if fault["type"] == "missing":
-        return f"{source}: {key} is missing"
+        return f"{source}: {_no_producer('')}"  # the one setting without a default
     if fault["type"] == "extra_forbidden":
         return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {fault['input']!r})"
     return f"{source}: {key} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
@@ -265,11 +267,9 @@ def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[B
 
 def _holds(values: Any, path: tuple[str, ...]) -> bool:
     for key in path:
-        if isinstance(values, BaseModel):
-            values = dict(values)
         if not isinstance(values, Mapping) or key not in values:
             # An item of a list, such as required_plugins.0, is in the layer that holds the list.
-            return isinstance(values, (list, tuple))
+            return isinstance(values, (list, tuple, set, frozenset))
         values = values[key]
     return True
 
@@ -281,7 +281,7 @@ def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
 
 def _did_you_mean(found: str, known: list[str]) -> str:
     close = difflib.get_close_matches(found, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}."
 
 
 def _environment() -> list[Layer]:
@@ -306,14 +306,14 @@ def _environment() -> list[Layer]:
     return layers
 
 
-def _tables(name: str) -> list[Layer]:
+def _tables(name: str, origin: str) -> list[Layer]:
     """The provider's table and the base table of the configuration file, strongest first."""
     path = config_file()
     if path is None:
         if name:
             raise ConfigError(
-                f"unknown provider {name!r}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found in "
-                f"{Path.cwd()} or above. Write aigc.toml:\n\n{_example(name)}"
+                f"unknown provider {name!r}{origin}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found in "
+                f"{Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
             )
         return []
     base = dict(_document(path))
@@ -323,8 +323,8 @@ def _tables(name: str) -> list[Layer]:
     if name:
         if name not in providers:
             raise ConfigError(
-                f"unknown provider {name!r} in {path}{_did_you_mean(name, sorted(providers))} Or add it:\n\n"
-                f"{_example(name, prefix)}"
+                f"unknown provider {name!r}{origin} in {path}{_did_you_mean(name, sorted(providers))} To add it:\n\n"
+                f"{_two_lines(name, prefix)}"
             )
         table = _table(providers[name], path, f"{prefix}providers.{name}")
         layers.insert(0, Layer(f"{path} [{prefix}providers.{name}]", table))

@@ -39,7 +39,7 @@ def read_label(source: Any) -> Reading:
     if isinstance(source, (str, os.PathLike)):
         # Unbuffered: readers hop from header to header, and a buffer would read ahead into the pixels each time.
         with open(source, "rb", buffering=0) as file:  # noqa: PTH123
-            return _read_stream(file, source)  # type: ignore[arg-type]
+            return _read_stream(file, source)
     if is_picture(source):
         return _read_picture(source)
     with _stream(source) as stream:
@@ -79,7 +79,9 @@ def _stream(source: Any) -> Iterator[BinaryIO]:
     else:
         data = source.read(_UNSEEKABLE_LIMIT + 1)
         if len(data) > _UNSEEKABLE_LIMIT:
-            raise CarrierError(f"a stream without seek is read up to {_UNSEEKABLE_LIMIT} bytes; save it to a file first")
+            raise CarrierError(
+                f"a stream without seek is read up to {_UNSEEKABLE_LIMIT} bytes; save it to a file first"
+            )
         yield BytesIO(data)
 
 

@@ -39,7 +39,8 @@ def main(source: str) -> None:
     """Writes the subset of the collection's SC face to the package."""
     collection = TTCollection(source)
     face = next(font for font in collection.fonts if font["name"].getDebugName(1) == FAMILY)
-    options = subset.Options(layout_features=[], name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14], notdef_outline=True, hinting=True)
+    # Copyright, names, version and licence stay in the file.
+    options = subset.Options(layout_features=[], name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14], notdef_outline=True)
     options.drop_tables += ["VORG", "BASE", "vhea", "vmtx"]
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=characters())

@@ -84,7 +84,8 @@ def _options(
 @app.command()
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the pictures; an earlier demo's are replaced.")
+        Path,
+        typer.Option("--out", "-o", file_okay=False, help="Folder for the pictures; an earlier demo's are replaced."),
     ] = Path("aigc-hooks-demo"),
     seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture.")] = 3,
 ) -> None:
@@ -105,7 +106,9 @@ def label(
     files: Files,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder for the labelled copies; made if missing.", show_default=False),
+        typer.Option(
+            "--out", "-o", file_okay=False, help="Folder for the labelled copies; made if missing.", show_default=False
+        ),
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Label the files themselves instead of copies.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that --out already holds.")] = False,

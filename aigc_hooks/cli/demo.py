@@ -50,7 +50,7 @@ def run(out: Path, seed: int) -> int:
     pipe = wrap(pipe, **arguments)
     provider = provider_of(pipe)
     assert provider is not None
-    _step(screen, 2, "One line, and every picture that it makes is labelled:", "一行代码，即可为每张图片添加标识：", call)
+    _step(screen, 2, "One line, and every picture it makes is labelled:", "一行代码，即可为每张图片添加标识：", call)
     out.mkdir(parents=True, exist_ok=True)
     with _waiting("generating 正在生成 …"):
         image = pipe(_PROMPT, num_inference_steps=4).images[0]

@@ -19,10 +19,10 @@ _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gi
 
 
 class Job(NamedTuple):
-    """One file to label, and where it goes; the same path for labelling in place."""
+    """One file to label, and where its copy goes; None labels the file itself."""
 
     source: Path
-    target: Path
+    target: Path | None
 
 
 def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Job]:
@@ -34,18 +34,17 @@ def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Jo
         format: Format of the copies, by the name that ``--format`` takes; None keeps that of each file.
     """
     if out is None:
-        return [Job(path, path) for path in files]
+        return [Job(path, None) for path in files]
     return [Job(path, out / (path.stem + _SUFFIXES[format] if format else path.name)) for path in files]
 
 
 def collisions(jobs: Sequence[Job]) -> list[tuple[Path, Path, Path]]:
-    """Pairs of sources that would be written to one target, with that target. In place there are none."""
+    """Pairs of sources that would be written to one target, with that target."""
     first: dict[Path, Path] = {}
     found = []
     for source, target in jobs:
-        if target != source and target in first:
+        if target is not None and first.setdefault(target, source) is not source:
             found.append((first[target], source, target))
-        first.setdefault(target, source)
     return found
 
 
@@ -85,7 +84,7 @@ def label_all(
             if progress:
                 progress.advance(progress.task_ids[0])
     done = len(jobs) - failed
-    where = "in place" if jobs[0].source == jobs[0].target else f"into {jobs[0].target.parent}"
+    where = f"into {jobs[0].target.parent}" if jobs[0].target else "in place"
     summary = f"labelled {done} of {len(jobs)} {where} 已标识 {done}/{len(jobs)}"
     tables.console().print(f"{summary}; failed {failed} 失败 {failed}" if failed else summary, soft_wrap=True)
     return 1 if failed else 0
@@ -93,7 +92,7 @@ def label_all(
 
 def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
     source, target = job
-    if source == target:
+    if target is None:
         label(source, provider=settings)
         return
     if target.exists():
@@ -107,10 +106,12 @@ def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
 
 def _reason(error: Exception, job: Job) -> str:
     if isinstance(error, UnsupportedCarrierError):
-        return f"{error}: {'--format png' if job.source != job.target else '--out DIR --format png'}"
+        return f"{error}; add {'--format png' if job.target else '--out DIR --format png'}"
     if isinstance(error, OSError):
         return _why(error)
-    return str(error) if isinstance(error, AIGCHooksError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, AIGCHooksError):
+        return str(error).removeprefix(f"{job.source} ")  # its name stands before it
+    return f"{type(error).__name__}: {error}"
 
 
 def _why(error: OSError) -> str:

@@ -58,18 +58,22 @@ def reading(path: Path, found: Reading) -> Group:
     """Everything that was found in one file."""
     parts: list[Any] = [Text.assemble((str(path), "bold"), f"  {found.carrier}")]
     for finding in found.findings:
-        parts.append(Padding(Text(finding.place, "cyan"), (0, 0, 0, 2)))
-        parts.append(Padding(_elements(finding), (0, 0, 0, 4)))
-    parts.append(Padding(verdict(found), (0, 0, 0, 2)))
+        parts.append(_indented(Text(finding.place, "cyan"), 2))
+        parts.append(_indented(_elements(finding), 4))
+    parts.append(_indented(verdict(found), 2))
     notes = found.defects if found.findings else (_NOT_FOUND_NOTE,)
-    parts += [Padding(Text(note), (0, 0, 0, 4)) for note in notes]
+    parts += [_indented(Text(note), 4) for note in notes]
     return Group(*parts, "")
 
 
 def unreadable(path: Path, reason: str) -> Group:
     """A file whose labels could not be read."""
     head = Text(str(path), "bold")
-    return Group(head, Padding(Text.assemble(("无法读取 cannot be read: ", "bold red"), reason), (0, 0, 0, 2)), "")
+    return Group(head, _indented(Text.assemble(("无法读取 cannot be read: ", "bold red"), reason), 2), "")
+
+
+def _indented(what: Text | Table, columns: int) -> Padding:
+    return Padding(what, (0, 0, 0, columns), expand=False)
 
 
 def _elements(finding: Finding) -> Table | Text:

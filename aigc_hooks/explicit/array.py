@@ -55,20 +55,31 @@ def draw(pixels: Any, provider: Provider) -> Covered:
     if not pixels.size if not is_tensor(pixels) else not pixels.numel():
         raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
     white = _white(pixels)
-    _check_range(pixels, axis, white)
+    _check_range(pixels, axis, white, _SAMPLE)
     height, width = _size(pixels, axis)
     mark = stencil(width, height, provider)
     with _writable(pixels):
         region = _region(pixels, axis, mark.box)
+        _check_range(region, axis, white, 1)
         before = region.clone() if is_tensor(region) else region.copy()
-        keep, add = _weights(mark, region, axis)
-        if is_tensor(region):
-            blended = before * keep + add * white
-            region.copy_(blended if region.dtype.is_floating_point else blended.round_())
-        else:
-            blended = before * keep + add * white
-            region[...] = blended if region.dtype.kind == "f" else blended.round()
+        _blend(region, before, mark, axis, white)
     return Covered(mark.box, before)
+
+
+def _blend(region: Any, before: Any, mark: Stencil, axis: int | None, white: float) -> None:
+    """Draws into a view of the label's box, picture by picture: a batch at once would take its box many times over."""
+    pictures = list(zip(region, before, strict=True)) if region.ndim == 4 else [(region, before)]
+    keep, add = _weights(mark, pictures[0][0], axis)
+    add = add * white
+    for target, plain in pictures:
+        if is_tensor(target):
+            # Multiplication takes no wide unsigned integers in torch.
+            blended = plain.to(keep.dtype).mul(keep).add_(add)
+            target.copy_(blended if target.dtype.is_floating_point else blended.round_())
+        else:
+            blended = plain * keep
+            blended += add
+            target[...] = blended if target.dtype.kind == "f" else blended.round()
 
 
 def shows_label(pixels: Any, provider: Provider) -> bool:
@@ -83,12 +94,26 @@ def shows_label(pixels: Any, provider: Provider) -> bool:
     except (UnsupportedOutputError, LabelError):
         return False
     region = _region(pixels, axis, mark.box)
-    text, plate = (_aligned(_values(mask.convert("L")), region, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask))
-    colours = _colours(region, axis)
-    text, plate = (_colours(mask, axis) if axis is not None else mask for mask in (text, plate))
+    pictures = list(region) if region.ndim == 4 else [region]
+    colours = _colours(pictures[0], axis)
+    text, plate = (_aligned(_values(mask.convert("L")), colours, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask))
     tolerance = white / 64
-    legible = ((colours >= white - tolerance) | ~text) & ((colours <= white * (1 - mark.opacity) + tolerance) | ~plate)
-    return bool(legible.all())
+    least, most = white * mark.full / 255 - tolerance, white * (1 - mark.opacity) + tolerance
+    return all(_legible(picture, axis, text, plate, least, most) for picture in pictures)
+
+
+def _legible(picture: Any, axis: int | None, text: Any, plate: Any, least: float, most: float) -> bool:
+    """Whether the text in one picture's box is bright, the plate dark, and both opaque."""
+    colours = _colours(picture, axis)
+    colours = colours.float() if is_tensor(colours) else colours
+    if not bool((((colours >= least) | ~text) & ((colours <= most) | ~plate)).all()):
+        return False
+    if axis is None or picture.shape[axis] in (1, 3):
+        return True
+    alpha = picture[..., -1] if axis == -1 else picture[..., -1, :, :]
+    alpha = alpha.float() if is_tensor(alpha) else alpha
+    inside = (text | plate)[..., 0] if axis == -1 else (text | plate)[..., 0, :, :]
+    return bool(((alpha >= least) | ~inside).all())
 
 
 def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
@@ -107,7 +132,7 @@ def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
 def _white(pixels: Any) -> float:
     """The value of white in this dtype."""
     name = str(pixels.dtype).removeprefix("torch.")
-    if name.startswith(("float", "bfloat")):
+    if name in ("float16", "bfloat16", "float32", "float64", "longdouble", "float96", "float128"):
         return 1.0
     if name in ("uint8", "uint16"):
         return 255.0 if name == "uint8" else 65535.0
@@ -117,14 +142,14 @@ def _white(pixels: Any) -> float:
     )
 
 
-def _check_range(pixels: Any, axis: int | None, white: float) -> None:
+def _check_range(pixels: Any, axis: int | None, white: float, every: int) -> None:
     """Refuses float pixels in −1–1 or 0–255: white text would not be white there. A sample of them tells."""
     if white != 1.0:
         return
-    step = slice(None, None, _SAMPLE)
+    step = slice(None, None, every)
     sample = pixels[..., step, step, :] if axis == -1 else pixels[..., step, step]
     if is_tensor(sample):
-        sample = sample.detach().float()
+        sample = sample.detach()
     low, high = float(sample.min()), float(sample.max())
     if not (low >= -_SLACK and high <= 1 + _SLACK):  # also true of NaN
         raise LabelError(
@@ -198,5 +223,11 @@ def _writable(pixels: Any) -> Iterator[None]:
         return
     import torch
 
+    if any(stride == 0 and size > 1 for stride, size in zip(pixels.stride(), pixels.shape, strict=True)):
+        raise LabelError(
+            "several pixels of the tensor share one memory cell (expand, broadcast_to); pass a copy: "
+            "label(tensor.contiguous())",
+            stage="render_explicit",
+        )
     with torch.inference_mode() if pixels.is_inference() else torch.no_grad():
         yield

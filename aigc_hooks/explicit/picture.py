@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImagePalette, ImageStat
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.stencil import Stencil, stencil
@@ -240,7 +240,7 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
     if image.mode in ("P", "PA"):
         inks = _palette_inks(image)
         if inks is None:
-            _convert(image, "RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+            _convert(image, "RGBA" if image.has_transparency_data else "RGB")
             _blend(image, mark)
             return
     elif image.mode in ("I", "F"):
@@ -255,7 +255,8 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
             stage="render_explicit",
         )
     black, white = inks
-    hard = mark.ink.point(lambda value: 255 if value >= 128 else 0, "1")
+    edge = mark.full / 2
+    hard = mark.ink.point(lambda value: 255 if value >= edge else 0, "1")
     image.paste(black, mark.box)
     image.paste(white, mark.box, hard)
 
@@ -300,20 +301,25 @@ def _palette_inks(image: Image.Image) -> _Ink | None:
     palette = image.palette
     if palette is None or palette.rawmode not in (None, "RGB") or palette.mode != "RGB":
         return None
-    transparency = image.info.get("transparency")
-    indices = []
-    for colour in ((0, 0, 0), (255, 255, 255)):
-        try:
-            index = palette.getcolor(colour, image)
-        except ValueError:
-            return None  # 256 colours, all in use
-        if index == transparency or (isinstance(transparency, bytes) and transparency[index : index + 1] not in (b"", b"\xff")):
-            return None  # this black or white is see-through
-        indices.append(index)
-    image.putpalette(palette.palette if isinstance(palette.palette, bytes) else bytes(palette.palette))
-    if image.mode == "PA":
-        return (indices[0], 255), (indices[1], 255)
-    return indices[0], indices[1]
+    try:
+        black, white = (_opaque_index(image, palette, value) for value in (0, 255))
+    except ValueError:
+        return None  # 256 colours, all in use
+    if black is None or white is None:
+        return None
+    image.putpalette(bytes(palette.palette))
+    return ((black, 255), (white, 255)) if image.mode == "PA" else (black, white)
+
+
+def _opaque_index(image: Image.Image, palette: ImagePalette.ImagePalette, value: int) -> int | None:
+    """Index of a grey; where that is see-through, of the next one, which is as good."""
+    transparency = image.info.get("transparency")  # an index, or the alpha of each
+    for grey in (value, abs(value - 1)):
+        index = palette.getcolor((grey, grey, grey), image)
+        alpha = transparency[index : index + 1] if isinstance(transparency, bytes) else b""
+        if index != transparency and alpha in (b"", b"\xff"):
+            return index
+    return None
 
 
 def _convert(image: Image.Image, mode: str) -> None:

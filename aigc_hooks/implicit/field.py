@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.
 _LABEL_LIKE = re.compile(r'\\?"(?:AIGC|ContentProducer|ProduceID|ServiceProvider)\\?"\s{0,9}:')
+_PREFIX = re.compile(rf"{FIELD_NAME}\W{{0,3}}(?=\{{)")
 _OBJECT_LIKE = re.compile(rb'AIGC[^\w{<>]{0,4}(?=\{)|(?=\{\s{0,9}\\?"(?:AIGC|Label|ContentProducer)\\?"\s{0,9}:)')
 
 
@@ -59,6 +61,7 @@ def glued(data: bytes, place: str, defect: str) -> Iterator[RawLabel]:
             yield RawLabel(place, text, (defect,))
 
 
+@functools.lru_cache(maxsize=64)
 def _expected(place: str) -> bool | None:
     """Whether this place holds a wrapped label, by the guides; None where they know no such place."""
     if _WRAPPED_PLACES.search(place):
@@ -94,21 +97,33 @@ def _json(text: str, defects: list[str]) -> Any:
             defects.append("the JSON is encoded in Base64; the standard asks for plain text")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise ValueError(f"neither JSON nor Base64 of it: {error}") from error
-    start = re.match(rf"{FIELD_NAME}\W{{0,3}}(?=\{{)", text)
+    start = None if text.startswith("{") else _PREFIX.match(text)
     if start:
         defects.append(f"{start.group()!r} stands before the JSON object")
         text = text[start.end() :]
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) < len(items):
-            defects.append("a key appears twice in the JSON object")
-        return found
-
-    value, end = json.JSONDecoder(object_pairs_hook=pairs).raw_decode(text)
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except _RepeatedKeyError:
+        defects.append("a key appears twice in the JSON object")
+        value, end = json.JSONDecoder().raw_decode(text)
     if text[end:].strip("\0 \t\r\n"):
         defects.append("other text follows the JSON value")
     return value
+
+
+class _RepeatedKeyError(Exception):
+    """A JSON object holds one key twice."""
+
+
+def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) < len(items):
+        raise _RepeatedKeyError
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs)
 
 
 def _unwrap(value: Any, wrapped: bool | None, defects: list[str]) -> Any:

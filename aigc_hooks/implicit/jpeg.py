@@ -54,10 +54,12 @@ def _marker(source: Source, offset: int) -> tuple[int, int]:
     """The marker at an offset, and where it ends; any number of fill bytes FF may stand before it (B.1.1.2)."""
     source.step(offset)
     start = offset
-    if source.read(offset, 1, "marker") != b"\xff":
+    first, code = source.read(offset, 2, "marker")
+    if first != 0xFF:
         raise source.fault(offset, "no marker where a segment should begin")
-    while (code := source.read(offset + 1, 1, "marker")[0]) == 0xFF:
+    while code == 0xFF:
         offset += 1
+        code = source.read(offset + 1, 1, "marker")[0]
         if offset - start > _MAX_FILL:
             raise source.fault(offset, f"more than {_MAX_FILL} fill bytes")
     return code, offset + 2

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,23 +32,19 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
         return
     if exists and not os.access(target, os.W_OK):
         raise PermissionError(13, "the file is read-only; choose another target or change its mode", str(path))
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
+    name = target.with_name(f".{target.stem[:20]}-{secrets.token_hex(8)}{target.suffix[:10]}")
+    # "x" so that no link which somebody laid there is followed; its mode is what the umask makes of it.
+    file = name.open("x+b")
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with file:
             yield file
             file.flush()
-            os.chmod(name, stat.S_IMODE(target.stat().st_mode) if exists else 0o666 & ~_umask())
+            if exists:
+                name.chmod(stat.S_IMODE(target.stat().st_mode))
             if durable:
                 os.fsync(file.fileno())
-        os.replace(name, target)
+        name.replace(target)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            name.unlink()
         raise
-
-
-def _umask() -> int:
-    """The process's umask; it can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -6,14 +6,15 @@ Three seams, each for a reason:
   IPython: here the label is merged into what the user saves, and the bytes are read back before they are released.
 * ``Image.save``: Pillow truncates the target before the registry is reached, and keeps the arguments of a save on the
   image, where two threads that save one image overwrite each other's.
-* ``Image.paste`` and ``Image.alpha_composite``: a picture put onto another one is still generated content, be it a
-  sheet of pictures or one with a border.
+* ``Image.paste`` and ``alpha_composite``, and ``blend``: a picture put onto another one is still generated content, be it
+  a sheet of pictures or one with a border.
 """
 
 from __future__ import annotations
 
 import contextvars
 import functools
+import logging
 import os
 import threading
 import warnings
@@ -33,6 +34,8 @@ from aigc_hooks.reading import read_label
 from aigc_hooks.saving import encoders
 from aigc_hooks.saving.atomic import replacing
 
+logger = logging.getLogger("aigc_hooks")
+
 _ORIGINAL = "__aigc_hooks_original__"
 _lock = threading.Lock()
 # Some savers save parts of their file through other savers; the outermost one labels.
@@ -48,16 +51,20 @@ def install() -> None:
             plain = getattr(Image.Image, name)
             if not hasattr(plain, _ORIGINAL):
                 setattr(Image.Image, name, _over(plain, seam))
+        for name in ("alpha_composite", "blend"):
+            plain = getattr(Image, name)
+            if not hasattr(plain, _ORIGINAL):
+                setattr(Image, name, _over(plain, _together))
         _guard_registries()
 
 
 def _over(plain: Callable[..., Any], seam: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(plain)
-    def method(self: Image.Image, *args: Any, **kwargs: Any) -> Any:
-        return seam(plain, self, *args, **kwargs)
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        return seam(plain, *args, **kwargs)
 
-    setattr(method, _ORIGINAL, plain)
-    return method
+    setattr(replacement, _ORIGINAL, plain)
+    return replacement
 
 
 def _guard_registries() -> None:
@@ -73,14 +80,15 @@ def _guard_registries() -> None:
 
 def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | None = None, **params: Any) -> None:
     """``Image.save``: a marked image is saved from a shell of its own, to a file that replaces the old one whole."""
-    if mark_of(self) is None:
+    if "append_images" in params:
+        params["append_images"] = _frames(params["append_images"])
+    if mark_of(self) is None and not any(map(mark_of, pictures_in(params.get("append_images")))):
         return plain(self, fp, format, **params)
     with _lock:
         _guard_registries()
-    self.load()
     # Pillow keeps a save's arguments on the image: each save gets an image object of its own around the same pixels.
-    shell: Image.Image = object.__new__(type(self))
-    shell.__dict__.update(self.__dict__)
+    # Not so an animation that is open as a file: two objects would read it at cross-purposes.
+    shell = _shell(self) if getattr(self, "n_frames", 1) == 1 else self
     if not isinstance(fp, (str, bytes, os.PathLike)) or params.get("append"):
         return plain(shell, fp, format, **params)
     path = Path(os.fsdecode(fp))
@@ -93,11 +101,44 @@ def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | 
         plain(shell, file, format, **params)
 
 
+def _shell(image: Image.Image) -> Image.Image:
+    """Another image object around the same pixels."""
+    image.load()
+    shell: Image.Image = object.__new__(type(image))
+    shell.__dict__.update(image.__dict__)
+    return shell
+
+
+def _frames(frames: Any) -> Any:
+    """The pictures to append, as something that can be read twice: to look for a mark, and to save."""
+    if frames is None or isinstance(frames, (list, tuple)):
+        return frames
+    found = []
+    for frame in frames:
+        if isinstance(frame, Image.Image) and getattr(frame, "n_frames", 1) == 1:
+            # A generator may draw every frame into one and the same image.
+            frame = _shell(frame)
+            frame.im = frame.im.copy()
+        found.append(frame)
+    return found
+
+
 def _onto(plain: Callable[..., None], self: Image.Image, im: Any, *args: Any, **kwargs: Any) -> None:
     """``Image.paste`` and ``Image.alpha_composite``: the picture below becomes generated content too."""
     plain(self, im, *args, **kwargs)
-    if isinstance(im, Image.Image) and (mark := mark_of(im)) and mark_of(self) is None:
-        carry(self, mark.label, mark.provider)
+    _hand_on(im, self)
+
+
+def _together(plain: Callable[..., Image.Image], im1: Any, im2: Any, *args: Any, **kwargs: Any) -> Image.Image:
+    """The functions that make one picture of two and keep only the first one's ``info``."""
+    result = plain(im1, im2, *args, **kwargs)
+    _hand_on(im2, result)
+    return result
+
+
+def _hand_on(source: Any, target: Image.Image) -> None:
+    if isinstance(source, Image.Image) and (mark := mark_of(source)) and mark_of(target) is None:
+        carry(target, mark.label, mark.provider)
 
 
 def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filename: Any) -> None:
@@ -127,13 +168,15 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
     data = place.finish(encoded.getvalue(), arguments, mark.label)
     _read_back(name, data, mark)
     fp.write(data)
+    if hasattr(fp, "flush"):  # as Pillow's encoders do
+        fp.flush()
 
 
 def _mark(im: Image.Image) -> Mark | None:
     """The mark of an image or of the first marked one that is appended to it: one file has one label."""
-    frames = im.encoderinfo.get("append_images")
-    if frames and not isinstance(frames, (list, tuple)):
-        im.encoderinfo["append_images"] = frames = list(frames)  # a generator can be read only once
+    frames = _frames(im.encoderinfo.get("append_images"))
+    if frames is not None:
+        im.encoderinfo["append_images"] = frames
     return mark_of(im) or next(filter(None, map(mark_of, pictures_in(frames))), None)
 
 
@@ -145,7 +188,12 @@ def _without_place(name: str, mark: Mark) -> None:
     if mark.provider.on_unsupported_carrier == "raise":
         raise UnsupportedCarrierError(f"{message}. on_unsupported_carrier = \"warn\" saves it all the same")
     warnings.warn(f"{message}. It was saved without one", stacklevel=6)
-    hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), mark.provider)
+    try:
+        hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), mark.provider)
+    except LabelError as error:
+        if mark.provider.audit == "required":
+            raise
+        logger.warning("audit sink failed (audit = \"best-effort\"): %s", error)
 
 
 def _read_back(name: str, data: bytes, mark: Mark) -> None:

@@ -44,7 +44,11 @@ def aigc_detect(artifact: Artifact) -> Iterable[Finding] | None:
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
     if label := carried(content):
-        artifact.visible = artifact.visible or is_picture(content)
+        if not artifact.visible and is_picture(content) and (covered := covered_by(content)):
+            from aigc_hooks.explicit import picture
+
+            # A copy, a conversion or a smaller one shows the label as well; one that was cropped or drawn on does not.
+            artifact.visible = picture.still_shows(content, covered)
         return [Finding(label, "memory", (), label.to_json())]
     if is_picture(content) and content.info:
         from aigc_hooks.reading import read_label
@@ -74,7 +78,7 @@ def aigc_make_label(provider: Provider) -> Label | None:
 @hookimpl
 def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) -> None:
     """Keeps the label with the content until it is saved."""
-    if carried(artifact.content) == label:
+    if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):
         from aigc_hooks.saving import pictures

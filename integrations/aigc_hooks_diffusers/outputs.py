@@ -1,0 +1,313 @@
+"""What comes out of a pipeline: pictures are labelled, latents pass, and what cannot be labelled is not released."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
+from typing import Any
+
+from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.errors import LabelError, UnsupportedOutputError
+from aigc_hooks.labelling import labelled, passed
+from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
+from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider
+from aigc_hooks_diffusers.inputs import Inputs
+from aigc_hooks_diffusers.sharing import is_of, models_of
+
+logger = logging.getLogger("aigc_hooks.diffusers")
+
+# Words in the names of output fields. All 95 output classes of diffusers together have some forty names; a class that
+# is published tomorrow will choose its own of the same words.
+_PICTURES = frozenset("image images picture pictures photo photos img imgs rgb rgba".split())
+_REFUSED = {
+    **dict.fromkeys("frame frames video videos clip clips movie".split(), "video"),
+    **dict.fromkeys("audio audios sound sounds waveform waveforms speech music song voice".split(), "audio"),
+    **dict.fromkeys("mesh meshes".split(), "3-D content"),
+    **dict.fromkeys("text texts caption captions".split(), "text"),
+}
+# What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
+_PASSING = frozenset(
+    "action atom attention c2w ca camera cond condition coords density emb embed embedding embeddings embeds feature "
+    "features flow guidance hidden ids indices intrinsics keyframe keyframes latent latents logits logprobs loss mask "
+    "masks mean noise normal normals nsfw positions prediction predictions prob probs prompt prompts residue rotary score "
+    "scores sequence sequences sigma sigmas state states timestep timesteps token tokens uncertainty velocity watermark".split()
+)
+# … and of PIL images only these are none: a map of a picture, not one to look at.
+_MAPS = frozenset("depth depths mask masks".split())
+# What the blocks of a modular pipeline make of its inputs stands in its state among the rest.
+_DERIVED = frozenset("processed preprocessed resized cropped masked condition conditions control".split())
+
+_LEAST_SIDE = 16
+"""An array of an unknown name with a shorter side than this is taken for numbers, not for a picture."""
+
+_noted: set[tuple[str, str]] = set()
+
+
+class Release:
+    """What one call of a pipeline returned, on its way out."""
+
+    def __init__(self, pipeline: Any, call: Callable[..., Any], inputs: Inputs, provider: Provider) -> None:
+        self.pipeline = pipeline
+        self.inputs = inputs
+        self.provider = provider
+        self.source = inputs.call.source
+        arguments = _bound(call, pipeline, inputs)
+        self.latent = arguments.get("output_type") == "latent"
+        self.names = _names(type(pipeline))
+        # A modular pipeline was asked for some of its values by name.
+        self.asked = arguments.get("output")
+        self.modular = hasattr(type(pipeline), "blocks")
+        self.labelled = False
+        self.unknown: list[str] = []
+
+    def release(self, output: Any) -> Any:
+        """Labels every picture in an output of any form, and returns it in that form.
+
+        Raises:
+            LabelError: It could not be labelled; nothing is released.
+        """
+        if _is_a(output, "PipelineState"):
+            self.state(output.values)
+        elif self.modular and isinstance(self.asked, str):
+            output = self.asked_for(self.asked, output)
+        elif self.modular and isinstance(output, dict):
+            output.update({name: self.asked_for(name, value) for name, value in output.items()})
+        else:
+            output = self.whole(output)
+        if self.unknown and not self.labelled and not self.latent:
+            self.refuse(", ".join(self.unknown), "nothing in it is known as a picture")
+        return output
+
+    def state(self, values: dict[str, Any]) -> None:
+        """A state holds inputs and intermediates as well: of those only PIL images could be pictures to look at."""
+        declared = self.declared()
+        for name in list(values):
+            if name in declared or any(_pictures(values[name])):
+                values[name] = self.asked_for(name, values[name])
+
+    def asked_for(self, name: str, value: Any) -> Any:
+        """One value of a modular pipeline's state."""
+        words = _words(name)
+        if words & _DERIVED or (words & _REFUSED.keys() and words[-1] not in _REFUSED):
+            return value  # such as num_frames, audio_scheduler
+        return self.field(name, value)
+
+    def declared(self) -> set[str]:
+        """The names of the values that the blocks of a modular pipeline say they make."""
+        blocks = self.pipeline.blocks
+        return {output.name for output in [*blocks.outputs, *blocks.intermediate_outputs]}
+
+    def whole(self, output: Any) -> Any:
+        """An output that is a record, a mapping, a tuple, or a bare value."""
+        if isinstance(output, Mapping) or dataclasses.is_dataclass(output) or hasattr(output, "_fields"):
+            return self.record(output)
+        if isinstance(output, tuple):
+            names = iter(self.names)
+            return self.row(output, names)
+        return self.field("images", output)
+
+    def record(self, record: Any) -> Any:
+        """An output that names its fields; changed in place where it can be."""
+        if hasattr(record, "_fields"):
+            return type(record)(*map(self.field, record._fields, record))
+        if not isinstance(record, Mapping):
+            names = [field.name for field in dataclasses.fields(record)]
+            changed = {name: self.field(name, getattr(record, name)) for name in names}
+            for name in names:
+                if changed[name] is not getattr(record, name):
+                    object.__setattr__(record, name, changed[name])
+            return record
+        for name in list(record):
+            value = self.field(str(name), record[name])
+            if value is not record[name]:
+                if _is_a(record, "BaseOutput"):
+                    setattr(record, name, value)  # keeps its three views the same
+                else:
+                    record[name] = value  # type: ignore[index]
+        return record
+
+    def row(self, row: tuple[Any, ...], names: Iterator[str]) -> tuple[Any, ...]:
+        """The tuple of ``return_dict=False``; tuples in it, as LDM3D's (rgb, depth), go on in the row of the names."""
+        items = tuple(
+            self.row(item, names) if type(item) is tuple else self.field(next(names, ""), item) for item in row
+        )
+        return row if all(one is other for one, other in zip(items, row, strict=True)) else items
+
+    def field(self, name: str, value: Any) -> Any:
+        """One field, whatever it holds."""
+        if value is None or isinstance(value, (bool, int, float, complex)):
+            return value
+        if self.inputs.is_given(value):
+            # Unchanged, so not generated now. It goes back as it was given: with the label that was taken off.
+            if self.modular or self.inputs.given(value) is not value:
+                return self.inputs.given(value)
+        words = _words(name)
+        if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
+            if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
+                return self.record(value)
+            items = [self.field(name, item) for item in value]
+            if all(one is other for one, other in zip(items, value, strict=True)):
+                return value
+            if isinstance(value, list):
+                value[:] = items
+                return value
+            return type(value)(items)
+        passing = bool(words & _PASSING)
+        kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
+        if kind and not passing and not (self.latent and is_tensor(value)) and (kind != "text" or isinstance(value, str)):
+            self.refuse(name, f"{kind} cannot be labelled by this version")
+            return value
+        if is_picture(value):
+            return value if words & _MAPS else self.label(value)
+        if is_array(value) or is_tensor(value):
+            return self.array(name, words, value)
+        if isinstance(value, str):
+            if words & _PICTURES:
+                self.refuse(name, "a text is no picture")
+        elif words & _PICTURES:
+            self.refuse(name, f"{_kind(value)} is no picture: such content cannot be labelled by this version")
+        elif not passing and not self.modular:
+            self.unknown.append(f"{name or 'a value'} ({_kind(value)})")
+        return value
+
+    def array(self, name: str, words: _Words, value: Any) -> Any:
+        """An array or tensor: pixels, latents, or numbers that say something."""
+        if words & (_PASSING | _MAPS) or (self.latent and is_tensor(value) and self.decodes()):
+            self.passed(name)
+            return value
+        known = bool(words & _PICTURES)
+        axis = channel_axis(value)
+        if axis != NO_PICTURE and (known or (axis is not None and _looks_like_pixels(value, axis))):
+            return self.label(value)
+        if known or value.ndim >= 5:
+            kind = "video or 3-D content" if value.ndim >= 4 else "audio or other content"
+            self.refuse(name, f"{_kind(value)} is no picture: {kind} cannot be labelled by this version")
+        elif value.ndim >= 2 and "int" not in str(value.dtype) and "bool" not in str(value.dtype) and not self.modular:
+            self.unknown.append(f"{name or 'a value'} ({_kind(value)})")
+        self.passed(name)
+        return value
+
+    def label(self, value: Any) -> Any:
+        """A picture, an array or a tensor gets its label."""
+        self.labelled = True
+        return labelled(value, self.provider, self.source)
+
+    def decodes(self) -> bool:
+        """Whether the pipeline has a decoder. One that works on pixels has no latents, whatever it is asked for."""
+        return self.modular or any(hasattr(model, "decode") for model in models_of(self.pipeline))
+
+    def refuse(self, name: str, why: str) -> None:
+        """Stops the output from leaving, or lets it go unlabelled with a warning where the settings say so."""
+        error = UnsupportedOutputError(
+            f"{self.source} returned {name or 'a value'!r}: {why}, and so it is not released. unwrap() the pipeline and "
+            "label its output by other means",
+            stage="detect",
+        )
+        if self.provider.on_error == "raise":
+            raise error
+        warnings.warn(f'released without a label (on_error = "warn"): {error}', stacklevel=2)
+        record = AuditRecord.now("failed", "", source=self.source, reason=str(error))
+        try:
+            hooks(self.provider).audit(record, self.provider)
+        except LabelError:
+            if self.provider.audit == "required":
+                raise
+            logger.warning("audit sink failed (audit = \"best-effort\")", exc_info=True)
+
+    def passed(self, name: str) -> None:
+        """Notes that something left unlabelled because it is no content; logged once per field."""
+        if (self.source, name) not in _noted:
+            _noted.add((self.source, name))
+            logger.info("%s: %s passes unlabelled: latents and embeddings are no content", self.source, name)
+        passed(self.source, self.provider, f"{name}: no content")
+
+
+class _Words(tuple[str, ...]):
+    """The words of a name, in order, and as a set to compare."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Any) -> frozenset[str]:
+        return frozenset(self) & frozenset(other)
+
+
+@functools.lru_cache(maxsize=1024)
+def _words(name: str) -> _Words:
+    return _Words(re.findall(r"[a-z]+\d*|\d+[a-z]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()))
+
+
+def _bound(call: Callable[..., Any], pipeline: Any, inputs: Inputs) -> dict[str, Any]:
+    """The arguments of a call by name, with defaults."""
+    try:
+        bound = inspect.signature(call).bind_partial(pipeline, *inputs.call.arguments, **inputs.call.keywords)
+    except (TypeError, ValueError):  # the signature does not tell: a decorator hides it
+        return inputs.call.keywords
+    bound.apply_defaults()
+    return {**bound.arguments, **inputs.call.keywords}
+
+
+def _is_a(value: object, name: str) -> bool:
+    return any(parent.__name__ == name and is_of(parent, "diffusers") for parent in type(value).__mro__)
+
+
+def _kind(value: Any) -> str:
+    shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+    return f"{type(value).__name__}{shape}"
+
+
+def _pictures(value: Any) -> Iterator[bool]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _pictures(item)
+    elif is_picture(value):
+        yield True
+
+
+def _looks_like_pixels(value: Any, axis: int) -> bool:
+    """Whether an array of an unknown name is pictures: three channels, and sides that are not a handful of numbers."""
+    shape = list(value.shape)
+    sides = shape[-3:-1] if axis == -1 else shape[-2:]
+    return shape[axis] == 3 and min(sides) >= _LEAST_SIDE
+
+
+@functools.lru_cache(maxsize=256)
+def _names(cls: type) -> tuple[str, ...]:
+    """Names for the items of the tuple of ``return_dict=False``: the fields of the output class that stands for it.
+
+    It is the class that ``__call__`` names in its code, else one that its module knows.
+    """
+    calls = [vars(parent)["__call__"] for parent in cls.__mro__ if "__call__" in vars(parent)]
+    functions = [inspect.unwrap(call) for call in calls if callable(call)]
+    for function in functions:
+        scope = getattr(function, "__globals__", {})
+        for name in _names_in(getattr(function, "__code__", None)):
+            if fields := _fields(scope.get(name)):
+                return fields
+    for parent in cls.__mro__:
+        module = sys.modules.get(parent.__module__)
+        for value in list(vars(module).values()) if module else []:
+            if fields := _fields(value):
+                return fields
+    return ()
+
+
+def _names_in(code: CodeType | None) -> Iterator[str]:
+    if code is not None:
+        yield from code.co_names
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from _names_in(constant)
+
+
+def _fields(value: Any) -> tuple[str, ...]:
+    if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__name__.endswith("Output"):
+        return tuple(field.name for field in dataclasses.fields(value))
+    return ()
