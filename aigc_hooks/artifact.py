@@ -173,7 +173,8 @@ class Carrier:
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]
 """A decorator ``(original function, settings) -> replacement`` that an adapter lays over one method of a class.
 
-It keeps the signature (``functools.wraps``) and the kind of the original: coroutine functions stay such, generators too.
+It keeps the signature (``functools.wraps``) and the kind of the original: coroutine functions stay such, generators
+too. Of a class or static method it gets the plain function.
 """
 
 

@@ -111,6 +111,7 @@ class Hooks:
 
     def _check(self, plugin: object) -> None:
         """Refuses what pluggy would take, and never run to its end."""
+        hash(plugin)  # pluggy keeps plugins in sets
         for name in _hook_names():
             function = getattr(plugin, name, None)
             if function is None:
@@ -122,7 +123,9 @@ class Hooks:
                 raise PluginError(f"{name} is async; hooks are synchronous")
             wrapper = options.get("wrapper") or options.get("hookwrapper")
             if inspect.isgeneratorfunction(function) and not wrapper and name not in _ITERABLE:
-                raise PluginError(f"{name} is a generator, which nobody would run; only {' and '.join(_ITERABLE)} may be")
+                raise PluginError(
+                    f"{name} is a generator, which nobody would run; only {' and '.join(_ITERABLE)} may be"
+                )
 
     def _carriers_of(self, plugin: object) -> Iterator[Carrier]:
         # Asked plugin by plugin, so that a broken one is skipped alone.
@@ -217,16 +220,21 @@ class Hooks:
             ) from error
 
 
-# What a hook may return. Anything else is a fault of its plugin: "not mine" is None, and a truthy answer of another kind
-# (a string, a coroutine) must not pass for "done".
+# Hooks that may be generators: what they yield is read.
 _ITERABLE = ("aigc_carriers", "aigc_detect")
+
+
+# What a hook may return. "Not mine" is None; a truthy answer of another kind, such as a string or a coroutine, must not
+# pass for "done".
 
 
 def _one(kind: type[T]) -> Callable[[Any], T | None]:
     def take(result: Any) -> T | None:
         if result is None or isinstance(result, kind):
             return result
-        raise TypeError(f"it returned {type(result).__name__} {result!r}, and not {kind.__name__} or None")
+        raise TypeError(
+            f"an implementation returned {type(result).__name__} {result!r}, and not {kind.__name__} or None"
+        )
 
     return take
 
@@ -236,7 +244,9 @@ def _all(kind: type[T]) -> Callable[[Any], list[T]]:
         found = list(results)
         for result in found:
             if not isinstance(result, kind):
-                raise TypeError(f"it returned {type(result).__name__} {result!r} among its {kind.__name__}s")
+                raise TypeError(
+                    f"an implementation returned {type(result).__name__} {result!r} among its {kind.__name__}s"
+                )
         return found
 
     return take
@@ -252,28 +262,39 @@ def _ignore(results: Any) -> None:
 
 def _entry_points() -> list[tuple[EntryPoint, str]]:
     """Our own adapters, then third-party plugins, each by name: the order of the file system decides nothing."""
-    found = []
-    seen = set()
+    found: dict[str, tuple[str, list[EntryPoint]]] = {}
     for distribution in distributions():
-        name = _canonical(distribution.metadata["Name"] or "?")
-        if name not in seen:  # the first on the path is the one that Python imports
-            seen.add(name)
-            found += [(name != DISTRIBUTION, entry_point, name, distribution) for entry_point in _plugins_of(distribution)]
-    found.sort(key=lambda item: (item[0], item[1].name, item[2]))
-    return [(entry_point, f"{name} {distribution.version}") for _, entry_point, name, distribution in found]
+        if entry_points := _plugins_of(distribution):
+            about: Any = distribution.metadata
+            # The first on the path is the one that Python imports.
+            found.setdefault(_canonical(about.get("Name", "?")), (about.get("Version", "?"), entry_points))
+    return sorted(
+        ((entry_point, f"{name} {version}") for name, (version, group) in found.items() for entry_point in group),
+        key=lambda pair: (_third_party(pair[1]), pair[0].name, pair[1]),
+    )
 
 
 def _plugins_of(distribution: Distribution) -> list[EntryPoint]:
-    text = distribution.read_text("entry_points.txt") or ""
-    if hookspecs.PROJECT not in text:  # most distributions bring none: do not parse theirs
+    # Asked first for the name of the group: most distributions bring no plugin, and need not be parsed.
+    if hookspecs.PROJECT not in (distribution.read_text("entry_points.txt") or ""):
         return []
-    return [entry_point for entry_point in distribution.entry_points if entry_point.group == hookspecs.PROJECT]
+    try:
+        return [entry_point for entry_point in distribution.entry_points if entry_point.group == hookspecs.PROJECT]
+    except Exception as error:
+        about: Any = distribution.metadata
+        warnings.warn(
+            f"the plugins of {about.get('Name')} were skipped: its entry points cannot be read: {error}", stacklevel=2
+        )
+        return []
+
+
+def _third_party(distribution: str) -> bool:
+    return not distribution.startswith(f"{DISTRIBUTION} ")
 
 
 def _excluded(name: str, distribution: str) -> str:
     allowed = os.environ.get("AIGC_HOOKS_PLUGINS")
-    third_party = not distribution.startswith(f"{DISTRIBUTION} ")
-    if third_party and allowed is not None and name not in _names(allowed):
+    if _third_party(distribution) and allowed is not None and name not in _names(allowed):
         return f"not in AIGC_HOOKS_PLUGINS={allowed}"
     if name in _names(os.environ.get("AIGC_HOOKS_BLOCK_PLUGINS", "")):
         return "in AIGC_HOOKS_BLOCK_PLUGINS"
@@ -295,7 +316,10 @@ def _hook_names() -> list[str]:
 
 def _culprit(hook: pluggy.HookCaller, traceback: TracebackType | None) -> str:
     """Name of the plugin whose implementation the traceback passes through: pluggy does not tell."""
-    owners = {implementation.function.__code__: implementation.plugin_name for implementation in hook.get_hookimpls()}
+    owners = {
+        getattr(implementation.function, "__code__", None): implementation.plugin_name
+        for implementation in hook.get_hookimpls()
+    }
     while traceback is not None:
         if traceback.tb_frame.f_code in owners:
             return owners[traceback.tb_frame.f_code]

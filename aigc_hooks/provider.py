@@ -166,9 +166,7 @@ def active(provider: Provider) -> Provider:
     return resolve(provider, {})
 
 
-def resolve(
-    provider: str | Provider | None, overrides: Mapping[str, Any], *, in_context: bool = True
-) -> Provider:
+def resolve(provider: str | Provider | None, overrides: Mapping[str, Any], *, in_context: bool = True) -> Provider:
     """Finds the settings of one call.
 
     Args:
@@ -312,8 +310,8 @@ def _tables(name: str, origin: str) -> list[Layer]:
     if path is None:
         if name:
             raise ConfigError(
-                f"unknown provider {name!r}{origin}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found in "
-                f"{Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
+                f"unknown provider {name!r}{origin}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found "
+                f"in {Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
             )
         return []
     base = dict(_document(path))

@@ -7,7 +7,7 @@ pickles carry them.
 
 from __future__ import annotations
 
-import inspect
+import functools
 import re
 import threading
 import weakref
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires
 from typing import Any, TypeVar
 
-from aigc_hooks.artifact import Adapter
+from aigc_hooks.artifact import Adapter, Seam
 from aigc_hooks.errors import AdapterNotFoundError, UnsupportedVersionError
 from aigc_hooks.plugins import DISTRIBUTION, hooks
 from aigc_hooks.provider import Provider, resolve
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _BASE = "__aigc_hooks_base__"
 _PROVIDER = "__aigc_hooks_provider__"
 
-_classes: weakref.WeakValueDictionary[tuple[type, str, Provider], type] = weakref.WeakValueDictionary()
+_classes: weakref.WeakValueDictionary[tuple[object, ...], type] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -47,11 +47,9 @@ def wrap(obj: T, *, provider: str | Provider | None = None, **overrides: Any) ->
         ConfigError: A setting is missing or wrong.
         PluginError: A required plugin is missing.
     """
-    settings = resolve(provider, overrides)
+    settings = resolve(provider, overrides, in_context=False)  # what override() lays over must not stay
     base = _base(obj if isinstance(obj, type) else type(obj))
-    adapter = hooks(settings).adapter(base)
-    if adapter is None:
-        raise AdapterNotFoundError(_unknown(base))
+    adapter = _adapter(base, settings)
     generated = _generated(base, adapter, settings)
     if isinstance(obj, type):
         return generated  # type: ignore[return-value]
@@ -102,12 +100,15 @@ def _swap(obj: T, generated: type, adapter: Adapter) -> T:
 
 def _generated(base: type, adapter: Adapter, provider: Provider) -> type:
     """The one subclass for a class, an adapter and settings."""
-    key = (base, adapter.name, provider)
-    with _lock:
-        generated = _classes.get(key)
-        if generated is None:
-            generated = _classes[key] = _generate(base, adapter, provider)
-        return generated
+    # By the seams too: plugins that were found anew may bring another adapter of that name.
+    key = (base, adapter.name, frozenset(adapter.seams.items()), adapter.wrapped, provider)
+    generated = _classes.get(key)  # without the lock where it can be: a fork may happen at any time
+    if generated is None:
+        with _lock:
+            generated = _classes.get(key)
+            if generated is None:
+                generated = _classes[key] = _generate(base, adapter, provider)
+    return generated
 
 
 def _generate(base: type, adapter: Adapter, provider: Provider) -> type:
@@ -115,73 +116,121 @@ def _generate(base: type, adapter: Adapter, provider: Provider) -> type:
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,
+        "__slots__": (),  # else the layouts may differ, and the class cannot be swapped
         "__reduce_ex__": _reduce_ex,
         _BASE: base,
         _PROVIDER: provider,
     }
-    if not base.__dictoffset__:
-        namespace["__slots__"] = ()  # else the layouts differ, and the class cannot be swapped
+    for name in ("__copy__", "__deepcopy__"):
+        if (copy := _plain(base, name)) is not None:
+            namespace[name] = _copying(copy, adapter)
+    if adapter.wrapped is not None:
+        namespace["__setstate__"] = _restoring(_plain(base, "__setstate__"), adapter.wrapped)
     for name, seam in adapter.seams.items():
-        try:
-            original = inspect.getattr_static(base, name)
-        except AttributeError:
-            raise UnsupportedVersionError(
-                f"{base.__module__}.{base.__qualname__} has no {name}, which the adapter {adapter.name!r} must replace: "
-                "this version of the framework is not supported; see the versions in the README"
-            ) from None
-        # Settings go to the seam as arguments, and not as attributes of the object: copies would lose them.
-        if isinstance(original, classmethod):
-            namespace[name] = classmethod(seam(original.__func__, provider))
+        namespace[name] = _over(_plain(base, name), seam, provider, f"{_name(base)}.{name}", adapter)
+    try:
+        # The metaclass of the base must build it: ABCMeta and pydantic's keep their own books.
+        return type(base)(base.__name__, (base,), namespace)
+    except TypeError as error:
+        raise UnsupportedVersionError(f"{_name(base)} cannot be wrapped, for it allows no subclass: {error}") from error
+
+
+def _plain(cls: type, name: str) -> Any:
+    """An attribute as the framework or the user wrote it, and neither a generated class's nor the metaclass's."""
+    return next((vars(c)[name] for c in cls.__mro__ if name in vars(c) and _BASE not in vars(c)), None)
+
+
+def _over(original: Any, seam: Seam, provider: Provider, name: str, adapter: Adapter) -> Any:
+    # Settings go to the seam as arguments, and not as attributes of the object: copies would lose them.
+    if isinstance(original, (classmethod, staticmethod)):
+        return type(original)(seam(original.__func__, provider))
+    if callable(original):
+        return seam(original, provider)
+    raise UnsupportedVersionError(
+        f"{name} is no method, but the adapter {adapter.name!r} must replace it: this version of the framework is not "
+        "supported; see the versions in the README"
+    )
+
+
+def _copying(copy: Callable[..., Any], adapter: Adapter) -> Callable[..., Any]:
+    """A class's own ``__copy__`` or ``__deepcopy__``, which may name the class that it builds."""
+
+    @functools.wraps(copy)
+    def labelled_copy(self: Any, *args: Any) -> Any:
+        made = copy(self, *args)
+        return _swap(made, type(self), adapter) if type(made) is vars(type(self)).get(_BASE) else made
+
+    return labelled_copy
+
+
+def _restoring(setstate: Callable[..., Any] | None, wrapped: Callable[[Any], None]) -> Callable[..., Any]:
+    """``__setstate__``, by which a copy or a pickle comes complete: only then can the adapter look at it."""
+
+    def restore(self: Any, state: Any) -> None:
+        if setstate is not None:
+            setstate(self, state)
         else:
-            namespace[name] = seam(original, provider)
-    # The metaclass of the base must build it: ABCMeta and pydantic's keep their own books.
-    return type(base)(base.__name__, (base,), namespace)
+            attributes, slots = state if isinstance(state, tuple) else (state, None)
+            if attributes:
+                vars(self).update(attributes)
+            for name, value in (slots or {}).items():
+                setattr(self, name, value)
+        wrapped(self)
+
+    return restore
 
 
 def _reduce_ex(self: object, protocol: Any) -> Any:
     """Pickles and copies as the importable base, which is wrapped again on arrival."""
     cls = type(self)
+    plain = _plain(cls, "__reduce_ex__")(self, protocol)
     base = vars(cls).get(_BASE)
-    plain = getattr(cls, _BASE).__reduce_ex__(self, protocol)
     if base is None or isinstance(plain, str):  # a user's subclass pickles by its own name
         return plain
-    function, arguments, *rest = plain
+    function, arguments, *rest = (base if part is cls else part for part in plain)
     arguments = tuple(base if argument is cls else argument for argument in arguments)
     return (_restore, (base, getattr(cls, _PROVIDER), function, arguments), *rest)
 
 
 def _restore(base: type, provider: Provider, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     obj = function(*arguments)
+    object.__setattr__(obj, "__class__", _generated(base, _adapter(base, provider), provider))
+    return obj
+
+
+def _adapter(base: type, provider: Provider) -> Adapter:
     adapter = hooks(provider).adapter(base)
     if adapter is None:
         raise AdapterNotFoundError(_unknown(base))
-    return _swap(obj, _generated(base, adapter, provider), adapter)
+    return adapter
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _unknown(cls: type) -> str:
     infos = hooks().plugins()
     adapters = [info.name for info in infos if "aigc_adapter" in info.hooks] or ["none"]
     message = (
-        f"no adapter knows {cls.__module__}.{cls.__qualname__}; adapters found: {', '.join(adapters)}. To label finished "
-        "pictures use label()"
+        f"no adapter knows {_name(cls)}; adapters found: {', '.join(adapters)}. To label finished pictures use label()"
     )
-    roots = {parent.__module__.partition(".")[0] for parent in cls.__mro__}
-    if extra := next((extra for package, extra in _extras().items() if package in roots), None):
+    if extra := _extra({parent.__module__.partition(".")[0] for parent in cls.__mro__}):
         message += f". For {extra}: pip install --upgrade '{DISTRIBUTION}[{extra}]'"
     if problems := [f"{info.name} ({info.problem})" for info in infos if info.problem]:
         message += f". Not loaded: {', '.join(problems)}"
     return message
 
 
-def _extras() -> dict[str, str]:
-    """Which extra brings which package, from our own metadata: ``{"diffusers": "diffusers", …}``."""
+def _extra(packages: set[str]) -> str | None:
+    """The extra that brings the framework of one of these packages, from our own metadata."""
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:  # run from a source tree that was not installed
-        return {}
-    found: dict[str, str] = {}
+        return None
     for requirement in requirements:
-        match = re.match(r"([A-Za-z0-9_.-]+).*extra\s*==\s*['\"]([a-z]+)['\"]", requirement)
-        if match and match[2] not in ("all", "demo", "test"):
-            found.setdefault(match[1].replace("-", "_"), match[2])
-    return found
+        match = re.match(r"([\w.-]+).*extra\s*==\s*['\"](\w+)['\"]", requirement)
+        # Named for its framework, as "langchain" is for langchain_core: others bring NumPy and the like.
+        if match and (package := match[1].replace("-", "_")) in packages and package.startswith(match[2]):
+            return match[2]
+    return None

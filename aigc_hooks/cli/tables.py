@@ -91,15 +91,13 @@ def _elements(finding: Finding) -> Table | Text:
 
 
 def plugins(infos: Iterable[PluginInfo]) -> Table:
-    """The plugins, one a row; the column for problems appears when there is one."""
-    infos = list(infos)
-    troubled = any(info.problem for info in infos)
+    """The plugins, one a row, each with its hooks or with the reason why it was not loaded."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("Plugin 插件", "Distribution 发行包", "Hooks 钩子", *(["Problem 问题"] if troubled else [])):
+    for title in ("Plugin 插件", "Distribution 发行包", "Hooks 钩子"):
         table.add_column(title, overflow="fold")
     for info in infos:
-        cells = [info.name, info.distribution, "\n".join(info.hooks), *([info.problem] if troubled else [])]
-        table.add_row(*map(Text, cells))
+        hooks = Text(f"not loaded 未加载: {info.problem}", "bold red") if info.problem else Text("\n".join(info.hooks))
+        table.add_row(Text(info.name), Text(info.distribution), hooks)
     return table
 
 

@@ -96,7 +96,9 @@ def shows_label(pixels: Any, provider: Provider) -> bool:
     region = _region(pixels, axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
-    text, plate = (_aligned(_values(mask.convert("L")), colours, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask))
+    text, plate = (
+        _aligned(_values(mask.convert("L")), colours, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask)
+    )
     tolerance = white / 64
     least, most = white * mark.full / 255 - tolerance, white * (1 - mark.opacity) + tolerance
     return all(_legible(picture, axis, text, plate, least, most) for picture in pictures)

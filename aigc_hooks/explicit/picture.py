@@ -216,7 +216,10 @@ def _stored(image: Image.Image, provider: Provider) -> Stencil:
     if back is None:
         return stencil(image.width, image.height, provider)
     turned = back in (
-        Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.TRANSVERSE,
+        Image.Transpose.ROTATE_90,
+        Image.Transpose.ROTATE_270,
     )
     width, height = (image.height, image.width) if turned else image.size
     upright = stencil(width, height, provider)

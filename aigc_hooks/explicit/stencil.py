@@ -135,7 +135,8 @@ def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
             return block.placed(width, height, min(round(_MARGIN * size), round(_MOST_MARGIN * shorter)))
     raise UnsupportedOutputError(
         f"the label {text!r} does not fit a picture of {width}×{height} pixels at the lawful size of "
-        f"{max(lawful, LEAST_EM)} px; make a larger picture" + (" or choose a shorter wording" if len(text) > 4 else ""),
+        f"{max(lawful, LEAST_EM)} px; make a larger picture"
+        + (" or choose a shorter wording" if len(text) > 4 else ""),
         stage="render_explicit",
     )
 
@@ -289,7 +290,9 @@ def _font(path: Path, size: int) -> Font:
         # The basic layout draws one glyph per character on every machine, with libraqm or without.
         return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        raise ConfigError(f"image.font = {str(path)!r} cannot be read as a TrueType or OpenType font: {error}") from error
+        raise ConfigError(
+            f"image.font = {str(path)!r} cannot be read as a TrueType or OpenType font: {error}"
+        ) from error
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ import re
 from aigc_hooks.errors import WordingError
 
 # GB 45438-2025, 5.1 b to 5.6 b: "人工智能" or "AI", and "生成" and/or "合成". "AI" is meant as a word: it does not
-# stand in "AIGC" or "AIR". Lower-case "ai" and full-width "ＡＩ" are not the standard's spelling and are refused (W-04).
+# stand in "AIGC" or "AIR". Lower-case "ai" and full-width "ＡＩ" are not its spelling and are refused (W-04).
 _AI_ELEMENT = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
 _GENERATION_ELEMENT = re.compile(r"生成|合成")
 _LOOKALIKE = re.compile(r"ai|ＡＩ|ａｉ", re.IGNORECASE)

@@ -6,16 +6,77 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence, PngImagePlugin, TiffTags, UnidentifiedImageError
 
-from aigc_hooks.carry import carried, carry
+from aigc_hooks.artifact import Reading
+from aigc_hooks.carry import carried, carry, covered_by
 from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
-from aigc_hooks.media import channel_axis, is_tensor
+from aigc_hooks.labels import FIELD_NAME
+from aigc_hooks.media import channel_axis, is_array, is_tensor
 from aigc_hooks.provider import Provider
+from aigc_hooks.reading import read_label
 from aigc_hooks.saving import encoders
+from aigc_hooks.saving.atomic import replacing
 
 # What of an opened file goes into the saved one, by the name of Pillow's save argument.
-_KEPT = ("icc_profile", "exif", "xmp", "dpi", "comment", "loop", "transparency", "background", "compression")
+_KEPT = ("icc_profile", "exif", "xmp", "dpi", "comment", "loop")
+_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
+# Chunks that say what the colours and texts of a PNG are, and that Pillow writes only when it is given them.
+_PNG_CHUNKS = {b"cHRM", b"cICP", b"gAMA", b"sBIT", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt"}
+# Tags that say how a TIFF stores its pixels, which the encoder decides, or that Pillow keeps by itself.
+_TIFF_STORAGE = {
+    *(
+        254,
+        255,
+        256,
+        257,
+        258,
+        259,
+        262,
+        263,
+        264,
+        265,
+        266,
+        273,
+        274,
+        277,
+        278,
+        279,
+        280,
+        281,
+        282,
+        283,
+        284,
+        288,
+        289,
+    ),
+    *(
+        290,
+        291,
+        292,
+        293,
+        296,
+        301,
+        317,
+        320,
+        321,
+        322,
+        323,
+        324,
+        325,
+        330,
+        332,
+        333,
+        334,
+        336,
+        338,
+        339,
+        340,
+        341,
+        342,
+    ),
+    *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 33723, 34377, 34675),
+}
 _LOSSY_QUALITY = 95
 """Quality for formats that do not tell how they were compressed: the second compression must not be seen."""
 
@@ -29,12 +90,16 @@ class PictureFile:
         target: Where it goes.
         format: Pillow's name of the target's format.
         arguments: Save arguments that keep metadata, timing and quality.
+        source: The file that it was read from, if its bytes may go to the target as they are.
+        reading: The labels in that file.
     """
 
     frames: list[Image.Image]
     target: Path
     format: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    source: Path | None = None
+    reading: Reading | None = None
 
     @classmethod
     def open(cls, source: Path, target: Path) -> PictureFile:
@@ -48,85 +113,172 @@ class PictureFile:
         Image.init()
         try:
             with Image.open(source) as image:
-                chosen = Image.registered_extensions().get(target.suffix.lower())
-                # A wrong suffix on an existing file does not change what it is.
-                format = str(image.format) if target == source or chosen is None else chosen
-                if format not in encoders.PLACES:
-                    raise UnsupportedCarrierError(
-                        f"{target}: a {format} file has no place for the implicit label; choose another format for the "
-                        f"output: {', '.join(encoders.PLACES)}, for example {target.with_suffix('.png').name!r}"
-                    )
-                return cls._read(image, target, format)
-        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, EOFError, ValueError) as error:
-            if isinstance(error, CarrierError):
+                format = _format(image, source, target)
+                file = cls._read(image, source, target, format)
+            file._note_labels(source)
+            return file
+        except (CarrierError, MemoryError):
+            raise
+        except UnidentifiedImageError as error:
+            raise CarrierError(
+                f"{source} cannot be read as a picture: its format is not known, or it is cut"
+            ) from error
+        except Exception as error:  # Pillow's decoders raise whatever a broken file makes them raise
+            if isinstance(error, OSError) and error.errno is not None:  # the file system's word, which names the file
                 raise
-            raise CarrierError(f"{source} cannot be read as a picture: {error}") from error
-        except OSError as error:
-            if error.errno is not None:  # the file system's word, which names the file
-                raise
-            raise CarrierError(f"{source} is damaged: {error}") from error
+            raise CarrierError(f"{source} cannot be read as a picture: it is damaged: {error}") from error
 
     @classmethod
-    def _read(cls, image: Image.Image, target: Path, format: str) -> PictureFile:
+    def _read(cls, image: Image.Image, source: Path, target: Path, format: str) -> PictureFile:
+        count = getattr(image, "n_frames", 1)
+        image.load()
         arguments = {name: image.info[name] for name in _KEPT if name in image.info}
+        if image.format == "TIFF":
+            arguments["exif"] = _tiff_tags(image)
         if format != image.format:
-            for name in ("transparency", "background", "compression", "comment"):
-                arguments.pop(name, None)
-        if (count := getattr(image, "n_frames", 1)) == 1:
-            image.load()
-            arguments |= _still(image, format)
-            return cls([image], target, format, arguments)
-        frames, durations, disposals = [], [], []
+            arguments.pop("comment", None)
+        if format in _LOSSY:
+            arguments |= {"lossless": True} if _is_lossless(image, source) else {"quality": _LOSSY_QUALITY}
+        if format == image.format == "PNG":
+            arguments["pnginfo"] = _png_chunks(source)
+        if format == image.format:
+            file = cls([image], target, format, arguments, source)
+        else:
+            file = cls([image], target, format, arguments)
+        if count > 1:
+            file._read_frames(image, count)
+        elif format == "JPEG" and image.format in ("JPEG", "MPO"):
+            image.format = "JPEG"
+            arguments |= {"quality": "keep", "progressive": bool(image.info.get("progressive"))}
+        return file
+
+    def _read_frames(self, image: Image.Image, count: int) -> None:
+        """Takes every frame of an animation or every page of a document, as a viewer composes it."""
+        if self.format not in Image.SAVE_ALL:
+            raise UnsupportedCarrierError(
+                f"{self.target}: a {self.format} file holds one picture, the source has {count}; choose GIF, PNG, WebP, "
+                "AVIF or TIFF for the output"
+            )
+        frames, durations = [], []
         for frame in ImageSequence.Iterator(image):
             frame.load()
             durations.append(frame.info.get("duration", 0))
-            disposals.append(getattr(frame, "disposal_method", frame.info.get("disposal")))
             frames.append(frame.copy())
         if len(frames) != count:
             raise CarrierError(f"the file announces {count} frames and holds {len(frames)}")
-        arguments.pop("transparency", None)
-        arguments |= {"save_all": True, "append_images": frames[1:]}
+        self.frames = frames
+        self.arguments |= {"save_all": True}
+        if self.format == "PNG":
+            alone = bool(getattr(image, "default_image", False))
+            # The frames are composed already: each replaces what was there.
+            self.arguments |= {"default_image": alone, "disposal": 0, "blend": 0}
+            durations = durations[1:] if alone else durations
+        elif self.format == "GIF":
+            self.arguments["disposal"] = 2 if any(frame.has_transparency_data for frame in frames) else 0
         if any(durations):
-            arguments["duration"] = durations
-        if format == "PNG":
-            arguments["default_image"] = bool(getattr(image, "default_image", False))
-        if format == "WEBP":
-            arguments |= {"quality": _LOSSY_QUALITY}
-        return cls(frames, target, format, arguments)
+            self.arguments["duration"] = durations
+            if image.format == "GIF" and self.format != "GIF":
+                self.arguments.setdefault("loop", 1)  # a GIF that does not say plays once
+
+    def _note_labels(self, source: Path) -> None:
+        """Tells the pictures of labels at places that Pillow does not look at, so that they are found."""
+        self.reading = read_label(source)
+        for finding in self.reading.findings:
+            for frame in self.frames:
+                if finding.label is not None and read_label(frame).label is None:
+                    frame.info[FIELD_NAME] = finding.label.to_json(wrapped=True)
 
     def save(self) -> None:
-        """Writes the target; its old content stays until the new one is whole and on the disk."""
-        from aigc_hooks.saving.atomic import replacing
+        """Writes the target; its old content stays until the new one is whole and on the disk.
 
-        if "append_images" in self.arguments:
+        A file that shows its label and holds it, and nothing else, is not encoded anew.
+
+        Raises:
+            LabelError: The format cannot hold this kind of picture, or the label did not arrive in it.
+            OSError: The target cannot be written.
+        """
+        if self.source is not None and self._is_labelled():
+            if self.source.resolve() != self.target.resolve():
+                with replacing(self.target) as file:
+                    file.write(self.source.read_bytes())
+            return
+        if len(self.frames) > 1:
             self.arguments["append_images"] = self.frames[1:]
         with replacing(self.target) as file:
-            self.frames[0].save(file, self.format, **self.arguments)
+            try:
+                self.frames[0].save(file, self.format, **self.arguments)
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                raise LabelError(
+                    f"{self.target}: {error}; choose another format for the output, such as PNG", stage="save"
+                ) from error
+
+    def _is_labelled(self) -> bool:
+        """Whether the file that was read holds exactly the label that its frames carry, and none had to be drawn on."""
+        labels = [finding.label for finding in self.reading.findings] if self.reading else []
+        return labels == [carried(self.frames[0])] and not any(map(covered_by, self.frames))
 
 
-def _still(image: Image.Image, format: str) -> dict[str, Any]:
-    """Arguments that recompress a still as it was compressed."""
-    if format == "JPEG" and image.format in ("JPEG", "MPO"):
-        image.format = "JPEG"
-        return {"quality": "keep", "progressive": bool(image.info.get("progressive"))}
-    if format in ("JPEG", "AVIF", "MPO"):
-        return {"quality": _LOSSY_QUALITY}
-    if format == "WEBP":
-        lossless = image.format in ("PNG", "TIFF", "GIF", "BMP")
-        return {"lossless": True} if lossless else {"quality": _LOSSY_QUALITY}
-    return {}
+def _format(image: Image.Image, source: Path, target: Path) -> str:
+    """Pillow's name of the format to write."""
+    chosen = Image.registered_extensions().get(target.suffix.lower())
+    if chosen == "JPEG" and image.format == "MPO":
+        chosen = "MPO"  # a JPEG with several pictures in it
+    # A wrong suffix on an existing file does not change what it is.
+    format = str(image.format) if chosen is None or target.resolve() == source.resolve() else chosen
+    if format not in encoders.PLACES:
+        raise UnsupportedCarrierError(
+            f"{target}: a {format} file has no place for the implicit label; choose another format for the output: "
+            f"{', '.join(encoders.PLACES)}, for example {target.with_suffix('.png').name!r}"
+        )
+    return format
+
+
+def _is_lossless(image: Image.Image, source: Path) -> bool:
+    """Whether a picture was stored without loss, and should be again where the format has both ways."""
+    if image.format == "WEBP":
+        with source.open("rb") as file:
+            return b"VP8L" in file.read(4096)
+    return image.format in ("PNG", "TIFF", "GIF", "BMP", "TGA", "PPM")
+
+
+def _tiff_tags(image: Image.Image) -> Image.Exif:
+    """What a TIFF says about the picture, without what it says about its own storage."""
+    given, kept = image.getexif(), Image.Exif()
+    for tag in given:
+        if tag in TiffTags.TAGS_V2_GROUPS:
+            kept.get_ifd(tag).update(given.get_ifd(tag))
+        elif tag not in _TIFF_STORAGE:
+            kept[tag] = given[tag]
+    return kept
+
+
+def _png_chunks(source: Path) -> PngImagePlugin.PngInfo:
+    """The texts and colour definitions of a PNG, byte for byte; the file has been read whole before."""
+    info = PngImagePlugin.PngInfo()
+    with source.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if kind in _PNG_CHUNKS:
+                info.add(kind, file.read(length))
+                file.seek(4, 1)
+            else:
+                file.seek(length + 4, 1)
+    return info
 
 
 def to_picture(pixels: Any, provider: Provider) -> Image.Image:
     """One labelled picture of an array or tensor as a PIL image that carries the label on.
 
     Raises:
-        LabelError: A batch of several pictures.
+        LabelError: A batch of several pictures, or a list of them.
     """
     import numpy
 
-    label = carried(pixels)
-    assert label is not None
+    if not is_array(pixels) and not is_tensor(pixels):
+        raise LabelError(f"a {type(pixels).__name__} is no single picture; save each on its own", stage="save")
     values = pixels.detach().float().cpu().numpy() if is_tensor(pixels) and pixels.is_floating_point() else pixels
     values = values.cpu().numpy() if is_tensor(values) else values
     axis = channel_axis(pixels)
@@ -145,5 +297,6 @@ def to_picture(pixels: Any, provider: Provider) -> Image.Image:
     elif values.dtype == numpy.uint16 and values.ndim == 3:
         values = (values >> 8).astype(numpy.uint8)  # Pillow has no 16-bit colour
     picture = Image.fromarray(numpy.ascontiguousarray(values))
-    carry(picture, label, provider)
+    if label := carried(pixels):  # none where labelling failed and was forgiven (on_error = "warn")
+        carry(picture, label, provider)
     return picture

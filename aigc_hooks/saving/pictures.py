@@ -186,14 +186,14 @@ def _without_place(name: str, mark: Mark) -> None:
         f"{', '.join(encoders.PLACES)}"
     )
     if mark.provider.on_unsupported_carrier == "raise":
-        raise UnsupportedCarrierError(f"{message}. on_unsupported_carrier = \"warn\" saves it all the same")
+        raise UnsupportedCarrierError(f'{message}. on_unsupported_carrier = "warn" saves it all the same')
     warnings.warn(f"{message}. It was saved without one", stacklevel=6)
     try:
         hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), mark.provider)
     except LabelError as error:
         if mark.provider.audit == "required":
             raise
-        logger.warning("audit sink failed (audit = \"best-effort\"): %s", error)
+        logger.warning('audit sink failed (audit = "best-effort"): %s', error)
 
 
 def _read_back(name: str, data: bytes, mark: Mark) -> None:

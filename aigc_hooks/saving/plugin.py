@@ -22,7 +22,9 @@ def aigc_prepare(call: Call, provider: Provider) -> None:
 
 
 def _clean(value: Any, provider: Provider) -> Any:
-    if isinstance(value, (list, tuple)) and any(is_picture(item) or is_array(item) or is_tensor(item) for item in value):
+    if isinstance(value, (list, tuple)) and any(
+        is_picture(item) or is_array(item) or is_tensor(item) for item in value
+    ):
         return type(value)([_clean(item, provider) for item in value])
     if is_picture(value) and (covered := covered_by(value)):
         from aigc_hooks.explicit import picture

@@ -1,0 +1,86 @@
+"""aigc-hooks demo, run as a newcomer runs it, and its files checked by other tools."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from aigc_hooks import read_label
+from aigc_hooks.labels import KEYS
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
+
+NAMES = ["aigc-demo.jpg", "aigc-demo.png", "aigc-demo.webp"]
+
+
+def exiftool(path: Path) -> dict[str, str]:
+    """The label as ExifTool reads it."""
+    command = ["exiftool", "-json", "-XMP-TC260:all", str(path)]
+    (found,) = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    value = found["Aigc"]
+    return value if isinstance(value, dict) else json.loads(value)
+
+
+def packet(path: Path) -> str:
+    """The XMP as Pillow reads it."""
+    with Image.open(path) as image:
+        value = image.info.get("xmp") or image.info["XML:com.adobe.xmp"]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def test_demo(script: Script) -> None:
+    result = script("demo")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    folder = Path("aigc-hooks-demo")
+    assert sorted(path.name for path in folder.iterdir()) == NAMES
+    labels = [exiftool(folder / name) for name in NAMES]
+    assert labels[0]["ContentProducer"] == "aigc-hooks-demo"
+    assert list(labels[0]) == list(KEYS.values())
+    for name, label in zip(NAMES, labels, strict=True):
+        assert label == labels[0]
+        assert read_label(folder / name).conforms
+        assert re.search(r"TC260:AIGC.*ProduceID.*" + label["ProduceID"], packet(folder / name), re.DOTALL)
+        with Image.open(folder / name) as image:
+            assert image.size == (512, 512)
+            corner = image.convert("L").crop((400, 462, 502, 502))
+        dark = sum(corner.histogram()[:110]) / (corner.width * corner.height)
+        bright = sum(corner.histogram()[230:]) / (corner.width * corner.height)
+        assert dark > 0.4, name  # the plate
+        assert bright > 0.08, name  # the text
+    text = result.stdout
+    assert 'pipe = aigc_hooks.wrap(pipe, producer="aigc-hooks-demo")' in text
+    assert text.count("符合 conforms") == 3
+    assert text.count("bottom-right") == 3
+    assert text.count(labels[0]["ProduceID"][:16]) == 3
+    assert all(str(folder / name) in text for name in NAMES)
+
+
+def test_demo_with_a_configured_provider(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # as the command sets it, and undone after the test
+    Path("aigc.toml").write_text(
+        'producer = "acme"\nwording = "人工智能生成"\n[image]\nposition = "top-left"\n', encoding="utf-8"
+    )
+    result = cli("demo", "--out", "made/here", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    assert ">>> pipe = aigc_hooks.wrap(pipe)\n" in result.output
+    assert result.output.count("人工智能生成") == 3
+    assert result.output.count("top-left") == 3
+    reading = read_label("made/here/aigc-demo.webp")
+    assert reading.label is not None
+    assert reading.label.content_producer == "acme"
+
+
+def test_demo_with_a_wrong_configuration(cli: Callable[..., Any]) -> None:
+    Path("aigc.toml").write_text('producer = "with space"\n', encoding="utf-8")
+    result = cli("demo")
+    assert result.exit_code == 2
+    assert "with space" in result.output
+    assert not Path("aigc-hooks-demo").exists()

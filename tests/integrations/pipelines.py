@@ -1,0 +1,449 @@
+"""Tiny real pipelines with random weights, built from configs: nothing is downloaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLWan,
+    ControlNetModel,
+    DanceDiffusionPipeline,
+    DDIMPipeline,
+    DDIMScheduler,
+    DDPMPipeline,
+    DDPMScheduler,
+    DiTPipeline,
+    DiTTransformer2DModel,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    IPNDMScheduler,
+    KandinskyV22CombinedPipeline,
+    KandinskyV22Pipeline,
+    LatentConsistencyModelPipeline,
+    LCMScheduler,
+    MarigoldDepthPipeline,
+    PixArtAlphaPipeline,
+    PixArtTransformer2DModel,
+    PriorTransformer,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionLDM3DPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionUpscalePipeline,
+    StableDiffusionXLPipeline,
+    UnCLIPScheduler,
+    UNet1DModel,
+    UNet2DConditionModel,
+    UNet2DModel,
+    VQModel,
+    WanPipeline,
+    WanTransformer3DModel,
+)
+from diffusers.pipelines.kandinsky2_2 import KandinskyV22PriorPipeline
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
+
+# What every tiny pipeline needs to be called with, to be quick: two steps, pictures of 64 × 64.
+STEPS = {"num_inference_steps": 2}
+VOCABULARY = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a</w>": 2, "c": 3, "a": 4, "t</w>": 5, "cat</w>": 6, "ca": 7}
+
+
+def tokenizer() -> CLIPTokenizer:
+    return CLIPTokenizer(vocab=VOCABULARY, merges=[("c", "a"), ("ca", "t</w>")], model_max_length=77)
+
+
+def text_config(**changes: Any) -> CLIPTextConfig:
+    values = {
+        "hidden_size": 8,
+        "intermediate_size": 16,
+        "projection_dim": 8,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "vocab_size": 260,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+        "max_position_embeddings": 77,
+    }
+    return CLIPTextConfig(**{**values, **changes})
+
+
+def autoencoder(channels: int = 3, latents: int = 4, **changes: Any) -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=[4, 8],
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2,
+        latent_channels=latents,
+        norm_num_groups=2,
+        **changes,
+    )
+
+
+def conditional_unet(**changes: Any) -> UNet2DConditionModel:
+    values = {
+        "block_out_channels": (4, 8),
+        "layers_per_block": 1,
+        "sample_size": 32,
+        "in_channels": 4,
+        "out_channels": 4,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 8,
+        "norm_num_groups": 2,
+    }
+    return UNet2DConditionModel(**{**values, **changes})
+
+
+def ddim() -> DDIMScheduler:
+    # Named as in the real pipelines' configs, so that diffusers has nothing to deprecate.
+    return DDIMScheduler(clip_sample=False, steps_offset=1)
+
+
+def quiet(pipe: Any) -> Any:
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def sd_components(**changes: Any) -> dict[str, Any]:
+    torch.manual_seed(0)
+    components = {
+        "unet": conditional_unet(),
+        "vae": autoencoder(),
+        "text_encoder": CLIPTextModel(text_config()).eval(),
+        "tokenizer": tokenizer(),
+        "scheduler": ddim(),
+        "safety_checker": None,
+        "feature_extractor": None,
+    }
+    return {**components, **changes}
+
+
+def sd(cls: Any = StableDiffusionPipeline, **changes: Any) -> Any:
+    """Stable Diffusion, or another pipeline of the same components."""
+    return quiet(cls(**sd_components(**changes), requires_safety_checker=False))
+
+
+def ddpm(cls: Any = DDPMPipeline, channels: int = 3) -> Any:
+    torch.manual_seed(0)
+    unet = UNet2DModel(
+        sample_size=64,
+        in_channels=channels,
+        out_channels=channels,
+        layers_per_block=1,
+        block_out_channels=(4, 8),
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        norm_num_groups=2,
+    )
+    return quiet(cls(unet=unet, scheduler=DDIMScheduler() if cls is DDIMPipeline else DDPMScheduler()))
+
+
+def dit() -> Any:
+    torch.manual_seed(0)
+    transformer = DiTTransformer2DModel(
+        sample_size=32,
+        num_layers=1,
+        patch_size=4,
+        attention_head_dim=4,
+        num_attention_heads=2,
+        in_channels=4,
+        out_channels=8,
+        num_embeds_ada_norm=1000,
+        norm_type="ada_norm_zero",
+        norm_elementwise_affine=False,
+    )
+    return quiet(DiTPipeline(transformer=transformer, vae=autoencoder(), scheduler=ddim()))
+
+
+def pixart() -> Any:
+    torch.manual_seed(0)
+    transformer = PixArtTransformer2DModel(
+        sample_size=32,
+        num_layers=1,
+        patch_size=2,
+        attention_head_dim=8,
+        num_attention_heads=3,
+        caption_channels=32,
+        in_channels=4,
+        cross_attention_dim=24,
+        out_channels=8,
+        num_embeds_ada_norm=1000,
+        norm_type="ada_norm_single",
+        norm_elementwise_affine=False,
+    )
+    return quiet(
+        PixArtAlphaPipeline(
+            tokenizer=None, text_encoder=None, vae=autoencoder(), transformer=transformer, scheduler=ddim()
+        )
+    )
+
+
+PIXART = {
+    "prompt": None,
+    "negative_prompt": None,
+    "prompt_embeds": torch.zeros(1, 4, 32),
+    "prompt_attention_mask": torch.ones(1, 4),
+    "negative_prompt_embeds": torch.zeros(1, 4, 32),
+    "negative_prompt_attention_mask": torch.ones(1, 4),
+    "use_resolution_binning": False,
+}
+
+
+def flux() -> Any:
+    torch.manual_seed(0)
+    transformer = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=4,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=8,
+        pooled_projection_dim=8,
+        axes_dims_rope=[4, 4, 8],
+    )
+    vae = autoencoder(latents=1, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0, scaling_factor=1.0)
+    return quiet(
+        FluxPipeline(
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+            vae=vae,
+            text_encoder=None,
+            tokenizer=None,
+            text_encoder_2=None,
+            tokenizer_2=None,
+            transformer=transformer,
+        )
+    )
+
+
+FLUX = {"prompt_embeds": torch.zeros(1, 4, 8), "pooled_prompt_embeds": torch.zeros(1, 8), "height": 64, "width": 64}
+
+
+def sd3() -> Any:
+    torch.manual_seed(0)
+    transformer = SD3Transformer2DModel(
+        sample_size=32,
+        patch_size=1,
+        in_channels=4,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        caption_projection_dim=16,
+        joint_attention_dim=8,
+        pooled_projection_dim=8,
+        out_channels=4,
+    )
+    return quiet(
+        StableDiffusion3Pipeline(
+            transformer=transformer,
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+            vae=autoencoder(shift_factor=0.0),
+            text_encoder=None,
+            tokenizer=None,
+            text_encoder_2=None,
+            tokenizer_2=None,
+            text_encoder_3=None,
+            tokenizer_3=None,
+        )
+    )
+
+
+SD3 = {**FLUX, "negative_prompt_embeds": FLUX["prompt_embeds"], "negative_pooled_prompt_embeds": torch.zeros(1, 8)}
+
+
+def sdxl() -> Any:
+    torch.manual_seed(0)
+    unet = conditional_unet(
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 1),
+        projection_class_embeddings_input_dim=6 * 8 + 8,
+    )
+    return quiet(
+        StableDiffusionXLPipeline(
+            vae=autoencoder(),
+            text_encoder=None,
+            text_encoder_2=CLIPTextModelWithProjection(text_config()).eval(),
+            tokenizer=None,
+            tokenizer_2=tokenizer(),
+            unet=unet,
+            scheduler=ddim(),
+            add_watermarker=False,
+        )
+    )
+
+
+def lcm() -> Any:
+    return sd(
+        LatentConsistencyModelPipeline,
+        unet=conditional_unet(time_cond_proj_dim=8),
+        scheduler=LCMScheduler(clip_sample=False),
+    )
+
+
+def controlnet() -> Any:
+    unet = conditional_unet()
+    return sd(
+        StableDiffusionControlNetPipeline,
+        unet=unet,
+        controlnet=ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8)),
+    )
+
+
+def upscaler() -> Any:
+    torch.manual_seed(0)
+    components = sd_components(unet=conditional_unet(in_channels=7, num_class_embeds=1000))
+    return quiet(StableDiffusionUpscalePipeline(**components, low_res_scheduler=DDPMScheduler(), max_noise_level=350))
+
+
+def ldm3d() -> Any:
+    return sd(StableDiffusionLDM3DPipeline, vae=autoencoder(channels=6), image_encoder=None)
+
+
+def marigold() -> Any:
+    components = sd_components(unet=conditional_unet(in_channels=8))
+    parts = {name: components[name] for name in ("unet", "vae", "scheduler", "text_encoder", "tokenizer")}
+    return quiet(
+        MarigoldDepthPipeline(
+            **parts, prediction_type="depth", default_denoising_steps=1, default_processing_resolution=64
+        )
+    )
+
+
+def kandinsky_decoder() -> Any:
+    torch.manual_seed(0)
+    unet = conditional_unet(
+        block_out_channels=(32, 64),  # the fewest that this pipeline's groups allow
+        norm_num_groups=32,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        out_channels=8,
+        attention_head_dim=4,
+        cross_attention_dim=8,
+        encoder_hid_dim=8,
+        encoder_hid_dim_type="image_proj",
+        addition_embed_type="image",
+        resnet_time_scale_shift="scale_shift",
+    )
+    movq = VQModel(
+        block_out_channels=[32, 64],
+        in_channels=3,
+        out_channels=3,
+        down_block_types=["DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
+        up_block_types=["AttnUpDecoderBlock2D", "UpDecoderBlock2D"],
+        layers_per_block=1,
+        latent_channels=4,
+        num_vq_embeddings=12,
+        norm_num_groups=32,
+        norm_type="spatial",
+        vq_embed_dim=4,
+    )
+    return quiet(KandinskyV22Pipeline(unet=unet, scheduler=ddim(), movq=movq))
+
+
+def kandinsky_prior() -> Any:
+    torch.manual_seed(0)
+    vision = CLIPVisionConfig(
+        hidden_size=8, image_size=32, projection_dim=8, intermediate_size=16, num_attention_heads=2, num_hidden_layers=1,
+        patch_size=16,
+    )
+    return quiet(
+        KandinskyV22PriorPipeline(
+            prior=PriorTransformer(num_attention_heads=2, attention_head_dim=4, embedding_dim=8, num_layers=1),
+            image_encoder=CLIPVisionModelWithProjection(vision).eval(),
+            text_encoder=CLIPTextModelWithProjection(text_config()).eval(),
+            tokenizer=tokenizer(),
+            scheduler=UnCLIPScheduler(prediction_type="sample", num_train_timesteps=1000, clip_sample=True),
+            image_processor=CLIPImageProcessor(crop_size=32, size=32),
+        )
+    )
+
+
+def kandinsky_combined() -> Any:
+    prior, decoder = kandinsky_prior(), kandinsky_decoder()
+    parts = {f"prior_{name}": part for name, part in prior.components.items()}
+    pipe = KandinskyV22CombinedPipeline(**decoder.components, **parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def wan() -> Any:
+    torch.manual_seed(0)
+    vae = AutoencoderKLWan(base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True])
+    transformer = WanTransformer3DModel(
+        patch_size=(1, 2, 2),
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=16,
+        out_channels=16,
+        text_dim=8,
+        freq_dim=16,
+        ffn_dim=16,
+        num_layers=1,
+        cross_attn_norm=True,
+        rope_max_seq_len=32,
+    )
+    return quiet(
+        WanPipeline(
+            tokenizer=None,
+            text_encoder=None,
+            transformer=transformer,
+            vae=vae,
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+        )
+    )
+
+
+WAN = {
+    "prompt_embeds": torch.zeros(1, 4, 8),
+    "negative_prompt_embeds": torch.zeros(1, 4, 8),
+    "height": 16,
+    "width": 16,
+    "num_frames": 5,
+}
+
+
+def dance() -> Any:
+    torch.manual_seed(0)
+    unet = UNet1DModel(
+        sample_size=512,
+        sample_rate=16_000,
+        in_channels=2,
+        out_channels=2,
+        block_out_channels=(8, 32),
+        extra_in_channels=16,
+        flip_sin_to_cos=True,
+        use_timestep_embedding=False,
+        time_embedding_type="fourier",
+        mid_block_type="UNetMidBlock1D",
+        down_block_types=("DownBlock1DNoSkip", "DownBlock1D"),
+        up_block_types=("UpBlock1D", "UpBlock1DNoSkip"),
+    )
+    return quiet(DanceDiffusionPipeline(unet=unet, scheduler=IPNDMScheduler()))
+
+
+class Published(diffusers.DiffusionPipeline):  # type: ignore[misc]
+    """A pipeline of a user, or of tomorrow: it returns what it was built to return."""
+
+    def __init__(self, model: Any = None, result: Any = None) -> None:
+        super().__init__()
+        self.register_modules(model=model)
+        self.result = result
+
+    def __call__(self, prompt: str = "", output_type: str = "pil", return_dict: bool = True) -> Any:
+        return self.result(return_dict) if callable(self.result) else self.result
