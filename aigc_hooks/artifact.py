@@ -160,8 +160,9 @@ class Carrier:
         name: Short name, such as ``"PNG"``.
         suffixes: File name endings, lower case with the dot.
         sniff: Tells from the first 64 bytes of a file whether it is of this format.
-        read: Yields every label in a seekable binary stream. It decodes no content, keeps time and memory bounded
-            whatever the file claims, and raises ``CarrierError`` for a damaged file.
+        read: Yields every label in a seekable binary stream, wherever that stands: it begins with a seek. It decodes no
+            content, keeps time and memory bounded whatever the file claims, and raises ``CarrierError`` for a damaged
+            file.
     """
 
     name: str

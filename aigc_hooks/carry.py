@@ -30,6 +30,7 @@ class Mark(str):
     covered: Any
 
     def __new__(cls, label: Label, provider: Provider, covered: Any = None) -> Mark:
+        """Makes the string and hangs the records on it."""
         mark = super().__new__(cls, label.to_json(wrapped=True))
         mark.label, mark.provider, mark.covered = label, provider, covered
         return mark
@@ -37,7 +38,7 @@ class Mark(str):
     def __deepcopy__(self, memo: object) -> Mark:
         return self  # nothing in it changes
 
-    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Any, ...]:
         return restore_mark, (self.label, self.provider, self.covered)
 
 

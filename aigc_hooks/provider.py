@@ -277,9 +277,10 @@ def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
     return _did_you_mean(path[-1], known)
 
 
-def _did_you_mean(found: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(found, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}."
+def _did_you_mean(found: str, known: list[str], *, prefix: str = "") -> str:
+    # Without what they have in common, which would make any two of them alike.
+    close = difflib.get_close_matches(found.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
+    return f"; did you mean {prefix + close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}."
 
 
 def _environment() -> list[Layer]:
@@ -294,7 +295,8 @@ def _environment() -> list[Layer]:
         name, *parts = variable.removeprefix(ENV_PREFIX).lower().split("__")
         if name not in Provider.model_fields:
             known = [*CONTROL_VARIABLES, *(ENV_PREFIX + field.upper() for field in Provider.model_fields)]
-            raise ConfigError(f"environment variable {variable}={text!r} is no setting{_did_you_mean(variable, known)}")
+            hint = _did_you_mean(variable, known, prefix=ENV_PREFIX)
+            raise ConfigError(f"environment variable {variable}={text!r} is no setting{hint}")
         value: Any = text
         if (name, *parts) == ("required_plugins",):
             value = [plugin.strip() for plugin in text.split(",") if plugin.strip()]
@@ -310,8 +312,8 @@ def _tables(name: str, origin: str) -> list[Layer]:
     if path is None:
         if name:
             raise ConfigError(
-                f"unknown provider {name!r}{origin}: no aigc.toml and no [tool.aigc_hooks] in a pyproject.toml was found "
-                f"in {Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
+                f"unknown provider {name!r}{origin}: neither aigc.toml nor [tool.aigc_hooks] in pyproject.toml was "
+                f"found in {Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
             )
         return []
     base = dict(_document(path))

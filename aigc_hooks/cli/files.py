@@ -105,7 +105,7 @@ def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
 
 
 def _reason(error: Exception, job: Job) -> str:
-    if isinstance(error, UnsupportedCarrierError):
+    if isinstance(error, UnsupportedCarrierError) and (job.target is None or job.target.name == job.source.name):
         return f"{error}; add {'--format png' if job.target else '--out DIR --format png'}"
     if isinstance(error, OSError):
         return _why(error)

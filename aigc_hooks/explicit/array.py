@@ -182,8 +182,8 @@ def _colours(region: Any, axis: int | None) -> Any:
 
 def _weights(mark: Stencil, region: Any, axis: int | None) -> tuple[Any, Any]:
     """``keep`` and ``add`` with ``labelled = pixels · keep + white · add``: plate below, text on it, alpha opaque."""
-    ink, shape = _values(mark.ink), _values(mark.shape)
-    keep, add = (1 - mark.opacity * shape) * (1 - ink), ink
+    cover, shape = _values(mark.cover), _values(mark.shape)
+    keep, add = 1 - cover, cover * _values(mark.grey)
     keep, add = _aligned(keep, region, axis), _aligned(add, region, axis)
     if axis is not None and region.shape[axis] in (2, 4):
         alpha = (..., -1) if axis == -1 else (..., -1, slice(None), slice(None))

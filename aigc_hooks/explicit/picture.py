@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,10 +34,7 @@ _SOLID: dict[str, _Ink] = {
     "1": (0, 255),
     "La": ((0, 255), (255, 255)),
     "RGBa": ((0, 0, 0, 255), (255, 255, 255, 255)),
-    "I;16": (0, 65535),
-    "I;16L": (0, 65535),
-    "I;16B": (0, 65535),
-    "I;16N": (0, 65535),
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), (0, 65535)),
 }
 # What a mode whose transparency is one of its colours becomes.
 _KEYED = {"1": "LA", "L": "LA", "RGB": "RGBA"}
@@ -85,9 +83,10 @@ class Covered:
 def draw(image: Image.Image, provider: Provider) -> Covered:
     """Draws the label into a picture, in place, and returns what it covers.
 
-    The picture keeps its mode, with two exceptions: a palette without room for black and white becomes ``RGB`` (``RGBA``
-    where it has transparency), and a colour that stands for transparency becomes an alpha channel, for the label may
-    have that colour. Modes ``I`` and ``F`` do not say what white is: their brightest pixel tells, as 1, 255 or 65535.
+    The picture keeps its mode, with two exceptions: a palette without room for black and white becomes ``RGB``
+    (``RGBA`` where it has transparency), and a colour that stands for transparency becomes an alpha channel, for the
+    label may have that colour. Modes ``I`` and ``F`` do not say what white is: their brightest pixel tells, as 1, 255
+    or 65535.
 
     Args:
         image: Any mode, at least about 16×16 pixels; its EXIF orientation is respected.
@@ -96,9 +95,9 @@ def draw(image: Image.Image, provider: Provider) -> Covered:
     Raises:
         UnsupportedOutputError: An animation opened from a file, an empty picture, or one too small for the wording.
     """
-    if getattr(image, "n_frames", 1) > 1:
+    if (count := getattr(image, "n_frames", 1)) > 1:
         raise UnsupportedOutputError(
-            f"an opened {getattr(image, 'format', None)} of {image.n_frames} frames: a label on the current frame would "  # type: ignore[attr-defined]
+            f"an opened {image.format} of {count} frames: a label on the current frame would "
             "miss the others; use label(Path(…)) for the file, or label a list of its frames",
             stage="render_explicit",
         )
@@ -125,7 +124,7 @@ def shows_label(image: Image.Image, provider: Provider) -> bool:
     except UnsupportedOutputError:
         return False
     # One pixel settles it for nearly every fresh picture.
-    pixel = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
+    pixel: Any = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
     if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < mark.full - _TOLERANCE:
         return False
     region = _visible(image.crop(mark.box))
@@ -236,9 +235,13 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
     if image.mode in _KEYED and "transparency" in image.info:
         _convert(image, _KEYED[image.mode])
     if image.mode in _BLENDED:
+        alpha = image.crop(mark.box).getchannel("A") if image.mode in ("RGBA", "LA") else None
         image.paste(_patch(mark, image.mode), mark.box, mark.cover)
-        if image.mode in ("RGBA", "LA"):
-            _make_opaque(image, mark)
+        if alpha is not None and alpha.getextrema() != (255, 255):
+            # A label on transparent pixels would not be seen: the plate is opaque where it lies.
+            region = image.crop(mark.box)
+            region.putalpha(ImageChops.screen(alpha, mark.shape))
+            image.paste(region, mark.box)
         return
     if image.mode in ("P", "PA"):
         inks = _palette_inks(image)
@@ -250,8 +253,6 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
         inks = _range_inks(image)
     elif image.mode in _SOLID:
         inks = _SOLID[image.mode]
-        if image.info.get("transparency") in inks:  # 16-bit grey has no mode with alpha: avoid that value by one
-            inks = (1, 65534)
     else:
         raise UnsupportedOutputError(
             f"pictures of mode {image.mode!r} cannot be labelled; convert them to 'RGB' or 'RGBA' first",
@@ -259,9 +260,26 @@ def _blend(image: Image.Image, mark: Stencil) -> None:
         )
     black, white = inks
     edge = mark.full / 2
-    hard = mark.ink.point(lambda value: 255 if value >= edge else 0, "1")
+    hard = mark.ink.point(lambda value: 255 if value >= edge else 0)
+    if image.mode.startswith("I;16"):
+        # Pillow pastes numbers into 16-bit pictures byte by byte, and not always the right ones.
+        image.paste(_words(hard, image), mark.box)
+        return
     image.paste(black, mark.box)
     image.paste(white, mark.box, hard)
+
+
+def _words(hard: Image.Image, image: Image.Image) -> Image.Image:
+    """The label in a 16-bit mode. It has no mode with alpha: a value that means transparent is avoided by one."""
+    key = image.info.get("transparency")
+    black, white = int(key == 0), 65535 - int(key == 65535)
+    halves = [
+        hard.point(lambda value, shift=shift: (white if value else black) >> shift & 255)  # type: ignore[misc]
+        for shift in (8, 0)
+    ]
+    big = image.mode == "I;16B" or (image.mode == "I;16N" and sys.byteorder == "big")
+    pairs = Image.merge("LA", halves if big else halves[::-1])
+    return Image.frombytes(image.mode, hard.size, pairs.tobytes())
 
 
 @functools.lru_cache(maxsize=64)
@@ -273,15 +291,6 @@ def _patch(mark: Stencil, mode: str) -> Image.Image:
         for band in _BLENDED[mode]
     ]
     return Image.merge(mode, bands) if len(bands) > 1 else mark.grey
-
-
-def _make_opaque(image: Image.Image, mark: Stencil) -> None:
-    """A label on transparent pixels would not be seen: the plate is opaque where it lies."""
-    region = image.crop(mark.box)
-    if region.getchannel("A").getextrema() == (255, 255):
-        return
-    region.putalpha(ImageChops.lighter(region.getchannel("A"), mark.shape))
-    image.paste(region, mark.box)
 
 
 def _range_inks(image: Image.Image) -> _Ink:

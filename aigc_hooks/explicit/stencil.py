@@ -270,7 +270,9 @@ def _ink_height(path: Path, size: int, character: str) -> int:
 @functools.lru_cache(maxsize=4096)
 def _ink_box(path: Path, size: int, character: str) -> tuple[int, int, int, int]:
     glyph = _glyph(path, size, character)
-    threshold = max(1, INK * glyph.getextrema()[1])
+    _, darkest = glyph.getextrema()
+    assert isinstance(darkest, int)
+    threshold = max(1, INK * darkest)
     return glyph.point(lambda value: 255 if value >= threshold else 0).getbbox() or (0, 0, 0, 0)
 
 

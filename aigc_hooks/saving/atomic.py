@@ -33,8 +33,8 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
     if exists and not os.access(target, os.W_OK):
         raise PermissionError(13, "the file is read-only; choose another target or change its mode", str(path))
     name = target.with_name(f".{target.stem[:20]}-{secrets.token_hex(8)}{target.suffix[:10]}")
-    # Exclusive, so that no link which somebody laid there is followed; its mode is what the umask makes of it. Opened by
-    # number: Pillow would take the temporary name for the document's.
+    # Exclusive, so that no link which somebody laid there is followed; its mode is what the umask makes of it. Opened
+    # by number: Pillow would take the temporary name for the document's.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(name, flags, 0o666)
     try:

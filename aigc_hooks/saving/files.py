@@ -156,8 +156,8 @@ class PictureFile:
         """Takes every frame of an animation or every page of a document, as a viewer composes it."""
         if self.format not in Image.SAVE_ALL:
             raise UnsupportedCarrierError(
-                f"{self.target}: a {self.format} file holds one picture, the source has {count}; choose GIF, PNG, WebP, "
-                "AVIF or TIFF for the output"
+                f"{self.target}: a {self.format} file holds one picture, the source has {count}; choose GIF, PNG, "
+                "WebP, AVIF or TIFF for the output"
             )
         frames, durations = [], []
         for frame in ImageSequence.Iterator(image):

@@ -6,8 +6,8 @@ Three seams, each for a reason:
   IPython: here the label is merged into what the user saves, and the bytes are read back before they are released.
 * ``Image.save``: Pillow truncates the target before the registry is reached, and keeps the arguments of a save on the
   image, where two threads that save one image overwrite each other's.
-* ``Image.paste`` and ``alpha_composite``, and ``blend``: a picture put onto another one is still generated content, be it
-  a sheet of pictures or one with a border.
+* ``Image.paste``, ``alpha_composite`` and ``blend``: a picture put onto another one is still generated content, be it a
+  sheet of pictures or one with a border.
 """
 
 from __future__ import annotations
@@ -83,14 +83,16 @@ def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | 
     if "append_images" in params:
         params["append_images"] = _frames(params["append_images"])
     if mark_of(self) is None and not any(map(mark_of, pictures_in(params.get("append_images")))):
-        return plain(self, fp, format, **params)
+        plain(self, fp, format, **params)
+        return
     with _lock:
         _guard_registries()
     # Pillow keeps a save's arguments on the image: each save gets an image object of its own around the same pixels.
     # Not so an animation that is open as a file: two objects would read it at cross-purposes.
     shell = _shell(self) if getattr(self, "n_frames", 1) == 1 else self
     if not isinstance(fp, (str, bytes, os.PathLike)) or params.get("append"):
-        return plain(shell, fp, format, **params)
+        plain(shell, fp, format, **params)
+        return
     path = Path(os.fsdecode(fp))
     if format is None:
         format = Image.registered_extensions().get(path.suffix.lower())
@@ -145,11 +147,13 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
     """A registered saver: encodes a marked image with its label, reads it back, and only then releases the bytes."""
     mark = _mark(im)
     if mark is None or _within.get():
-        return handler(im, fp, filename)
+        handler(im, fp, filename)
+        return
     place = encoders.PLACES.get(name)
     if place is None:
         _without_place(name, mark)
-        return handler(im, fp, filename)
+        handler(im, fp, filename)
+        return
     if im.encoderinfo.get("append"):
         raise LabelError(
             f"appending to an existing {name} would leave the label out of its first page; save all pages at once with "
@@ -202,7 +206,7 @@ def _read_back(name: str, data: bytes, mark: Mark) -> None:
     if labels != [mark.label]:
         found = "none" if not labels else f"{len(labels)}: " + "; ".join(str(label) for label in labels)
         raise LabelError(
-            f"the encoded {name} should hold the label {mark.label.to_json()} once, found {found}. If exif=, pnginfo= or "
-            "tiffinfo= brings another label, leave it out",
+            f"the encoded {name} should hold the label {mark.label.to_json()} once, found {found}. If exif=, pnginfo= "
+            "or tiffinfo= brings another label, leave it out",
             stage="read_back",
         )

@@ -30,7 +30,7 @@ _PICTURES = frozenset("image images picture pictures photo photos img imgs rgb r
 _REFUSED = {
     **dict.fromkeys("frame frames video videos clip clips movie".split(), "video"),
     **dict.fromkeys("audio audios sound sounds waveform waveforms speech music song voice".split(), "audio"),
-    **dict.fromkeys("mesh meshes".split(), "3-D content"),
+    **dict.fromkeys("mesh meshes verts vertices".split(), "3-D content"),
     **dict.fromkeys("text texts caption captions".split(), "text"),
 }
 # What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …

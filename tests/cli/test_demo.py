@@ -84,3 +84,17 @@ def test_demo_with_a_wrong_configuration(cli: Callable[..., Any]) -> None:
     assert result.exit_code == 2
     assert "with space" in result.output
     assert not Path("aigc-hooks-demo").exists()
+
+
+def test_demo_says_so_when_a_label_cannot_be_verified(script: Script, folder: Path) -> None:
+    # A plugin that says it drew the label, and did not.
+    info = folder / "site" / "lazy-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lazy\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[aigc_hooks]\nlazy = lazy\n", encoding="utf-8")
+    plugin = "from aigc_hooks import hookimpl\n@hookimpl\ndef aigc_render_explicit():\n    return True\n"
+    (folder / "site" / "lazy.py").write_text(plugin, encoding="utf-8")
+    result = script("demo", PYTHONPATH=str(folder / "site"))
+    assert result.returncode == 1
+    assert result.stdout.count("未见 not seen") == 3
+    assert result.stderr == "aigc-hooks: error: a label could not be verified 标识未通过核验\n"

@@ -306,7 +306,9 @@ def controlnet() -> Any:
 
 def upscaler() -> Any:
     torch.manual_seed(0)
-    components = sd_components(unet=conditional_unet(in_channels=7, num_class_embeds=1000))
+    components = sd_components(
+        unet=conditional_unet(in_channels=7, num_class_embeds=1000), vae=autoencoder(scaling_factor=0.08333)
+    )
     return quiet(StableDiffusionUpscalePipeline(**components, low_res_scheduler=DDPMScheduler(), max_noise_level=350))
 
 

@@ -1,0 +1,118 @@
+"""The notebooks run from a fresh kernel, show what they promise, and are committed without outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PLUGIN_LINES = 20
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Executes a notebook offline, in an empty folder, without settings."""
+    for variable in os.environ:
+        if variable.startswith("AIGC_HOOKS_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+
+    def execute(name: str) -> Any:
+        notebook = nbformat.read(FOLDER / name, as_version=4)
+        # A kernel sends what is printed in pieces as it likes: each cell's are joined.
+        client = NotebookClient(
+            notebook,
+            timeout=240,
+            kernel_name="python3",
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(tmp_path)}},
+        )
+        return client.execute()
+
+    return execute
+
+
+def outputs(notebook: Any, cell: str) -> Iterator[Any]:
+    yield from next(each for each in notebook.cells if each.id == cell).outputs
+
+
+def text(notebook: Any, cell: str) -> str:
+    """Everything that a cell printed or returned, as text."""
+    found = [
+        output["text"] if output.output_type == "stream" else "".join(map(str, output["data"].values()))
+        for output in outputs(notebook, cell)
+    ]
+    return "\n".join(found)
+
+
+def pictures(notebook: Any, cell: str) -> list[str]:
+    return [output["data"]["image/png"] for output in outputs(notebook, cell) if "image/png" in output.get("data", {})]
+
+
+def complaints(notebook: Any) -> list[str]:
+    """What went to standard error: a reader should see none."""
+    every = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
+    return [output["text"] for output in every if output.output_type == "stream" and output.name == "stderr"]
+
+
+def test_quickstart(run: Callable[[str], Any]) -> None:
+    notebook = run("01_quickstart.ipynb")
+    for cell in ("wrap", "override", "array-view"):
+        assert len(pictures(notebook, cell)) == 1
+    assert "conforms 符合" in text(notebook, "save")
+    assert "<table>" in text(notebook, "save")
+    assert "JPEG APP1 XMP" in text(notebook, "save")
+    assert "conforms: True\nproduced by: acme" in text(notebook, "reading")
+    assert "lacks the AI element" in text(notebook, "wording")
+    assert "a BMP file has no place for the implicit label" in text(notebook, "bmp")
+    assert text(notebook, "bmp").endswith("False")
+    assert text(notebook, "array") == "True"
+    assert text(notebook, "file") == "('labelled.webp', True)"
+    assert len({line.split()[1] for line in text(notebook, "batch").splitlines()}) == 3
+    assert complaints(notebook) == []
+
+
+def test_plugin(run: Callable[[str], Any]) -> None:
+    notebook = run("02_write_a_plugin.ipynb")
+    listed = text(notebook, "list")
+    assert "acme-ids 1.0" in listed
+    assert "aigc_make_label" in listed
+    assert "acme-000001" in text(notebook, "effect")
+    assert "conforms 符合" in text(notebook, "effect")
+    assert len(pictures(notebook, "picture")) == 1
+    trail = text(notebook, "trail").splitlines()
+    assert [line.split()[:2] for line in trail] == [["labelled", "acme-000001"], ["labelled", "acme-000002"]]
+    assert text(notebook, "fail").startswith("make_label | acme-ids | stage make_label of plugin 'acme-ids' failed")
+    assert complaints(notebook) == []
+
+
+def test_the_plugin_is_short() -> None:
+    notebook = nbformat.read(FOLDER / "02_write_a_plugin.ipynb", as_version=4)
+    magic, *lines = next(cell for cell in notebook.cells if cell.id == "plugin").source.splitlines()
+    assert magic.startswith("%%writefile ")
+    assert len(lines) <= PLUGIN_LINES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    for cell in code:
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        assert not cell.metadata
+
+
+def test_both_are_there() -> None:
+    assert [path.name for path in NOTEBOOKS] == ["01_quickstart.ipynb", "02_write_a_plugin.ipynb"]
