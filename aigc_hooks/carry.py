@@ -44,13 +44,20 @@ class Mark(str):
 
 def restore_mark(label: Label, provider: Provider, covered: Any) -> Mark:
     """Rebuilds a mark from a pickle, and teaches this process's Pillow to write it: it may never have seen one."""
-    importlib.import_module("aigc_hooks.saving.pictures").install()
+    _teach_pillow()
     return Mark(label, provider, covered)
+
+
+def _teach_pillow() -> None:
+    """A mark that no saver writes would be lost in silence: whoever sets one sees to it that it is written."""
+    # By name: the savers live on a higher floor.
+    importlib.import_module("aigc_hooks.saving.pictures").install()
 
 
 class _Remembered(NamedTuple):
     reference: weakref.ref[Any]
     label: Label
+    provider: Provider
     covered: Any
 
 
@@ -60,18 +67,25 @@ _arrays: dict[int, _Remembered] = {}
 def carry(content: Any, label: Label, provider: Provider, covered: Any = None) -> None:
     """Attaches a label to a PIL image, an array or a tensor."""
     if is_picture(content):
+        _teach_pillow()
         content.info[FIELD_NAME] = Mark(label, provider, covered)
         return
     key = id(content)
     forget = functools.partial(_arrays.pop, key)  # bound here: at exit, a module's names may be gone before its arrays
     # The entry goes when the array does, before its id can be another's.
-    _arrays[key] = _Remembered(weakref.ref(content, lambda _: forget(None)), label, covered)
+    _arrays[key] = _Remembered(weakref.ref(content, lambda _: forget(None)), label, provider, covered)
 
 
 def carried(content: Any) -> Label | None:
     """The label that content carries in memory, or None."""
     mark = mark_of(content) if is_picture(content) else _remembered(content)
     return mark.label if mark else None
+
+
+def labelled_by(content: Any) -> Provider | None:
+    """The provider whose label content carries in memory, or None."""
+    mark = mark_of(content) if is_picture(content) else _remembered(content)
+    return mark.provider if mark else None
 
 
 def covered_by(content: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
+from aigc_hooks.carry import labelled_by
 from aigc_hooks.errors import ForeignLabelError, LabelError, UnsupportedOutputError
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -180,7 +181,9 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
     return file.target
 
 
-def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
+def save(
+    content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any
+) -> Path:
     """Saves a picture with both labels, labelling it first where that has not been done.
 
     It is the twin of ``Image.save`` for arrays and tensors, which have no saver of their own.
@@ -188,18 +191,27 @@ def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider
     Args:
         content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one.
         path: The file; its suffix chooses the format.
-        provider: Name of a provider in the configuration, or a ``Provider``.
-        **params: Arguments of Pillow's saver for the format, such as ``quality``.
+        provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
+            its label and needs none.
+        **params: Settings of ``Provider`` for this call; anything else goes to Pillow's saver for the format, such as
+            ``quality``.
+
+    Returns:
+        The path.
 
     Raises:
         LabelError: It could not be labelled, or is a batch of several pictures.
         CarrierError: The format has no place for the label.
     """
-    settings = resolve(provider, {})
-    content = labelled(content, settings, source="save")
+    settings = {name: params.pop(name) for name in list(params) if name in Provider.model_fields}
+    _modality(content)
+    by = labelled_by(content)
+    if by is None:
+        by = resolve(provider, settings)
+        content = labelled(content, by, source="save")
     if not is_picture(content):
         from aigc_hooks.saving.files import to_picture
 
-        content = to_picture(content, settings)
+        content = to_picture(content, by)
     content.save(path, **params)
     return Path(path)
