@@ -202,8 +202,6 @@ def _build(layers: list[Layer]) -> Provider:
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         _merge(merged, layer.values)
-    if "producer" not in merged:
-        raise ConfigError(_no_producer(str(merged.get("name", ""))))
     try:
         return Provider.model_validate(merged)
     except ValidationError as error:
@@ -257,7 +255,7 @@ def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[B
     source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
     key = ".".join(path)
     if fault["type"] == "missing":
-        return f"{source}: {_no_producer('')}"  # the one setting without a default
+        return _no_producer(str(fault["input"].get("name", "")))  # the one setting without a default
     if fault["type"] == "extra_forbidden":
         return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {fault['input']!r})"
     return f"{source}: {key} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires
 from typing import Any, TypeVar
 
-from aigc_hooks.artifact import Adapter, Seam
+from aigc_hooks.artifact import Adapter
 from aigc_hooks.errors import AdapterNotFoundError, UnsupportedVersionError
 from aigc_hooks.plugins import DISTRIBUTION, hooks
 from aigc_hooks.provider import Provider, resolve
@@ -116,7 +116,7 @@ def _generate(base: type, adapter: Adapter, provider: Provider) -> type:
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,
-        "__slots__": (),  # else the layouts may differ, and the class cannot be swapped
+        "__slots__": (),  # else the layouts could differ, and the class of an object could not be swapped
         "__reduce_ex__": _reduce_ex,
         _BASE: base,
         _PROVIDER: provider,
@@ -127,29 +127,31 @@ def _generate(base: type, adapter: Adapter, provider: Provider) -> type:
     if adapter.wrapped is not None:
         namespace["__setstate__"] = _restoring(_plain(base, "__setstate__"), adapter.wrapped)
     for name, seam in adapter.seams.items():
-        namespace[name] = _over(_plain(base, name), seam, provider, f"{_name(base)}.{name}", adapter)
+        original = _plain(base, name)
+        if not (callable(original) or isinstance(original, classmethod)):
+            raise UnsupportedVersionError(
+                f"{_name(base)} has no method {name}, which the adapter {adapter.name!r} must replace: this version of "
+                "the framework is not supported; see the versions in the README"
+            )
+        # Settings go to the seam as arguments, and not as attributes of the object: copies would lose them.
+        if isinstance(original, (classmethod, staticmethod)):
+            namespace[name] = type(original)(seam(original.__func__, provider))
+        else:
+            namespace[name] = seam(original, provider)
     try:
         # The metaclass of the base must build it: ABCMeta and pydantic's keep their own books.
-        return type(base)(base.__name__, (base,), namespace)
+        generated = type(base)(base.__name__, (base,), namespace)
     except TypeError as error:
         raise UnsupportedVersionError(f"{_name(base)} cannot be wrapped, for it allows no subclass: {error}") from error
+    if "__slots__" in vars(generated):
+        # The layout is settled. Pickling asks for the slots by this name, and must find those of the base.
+        type.__delattr__(generated, "__slots__")
+    return generated
 
 
 def _plain(cls: type, name: str) -> Any:
     """An attribute as the framework or the user wrote it, and neither a generated class's nor the metaclass's."""
     return next((vars(c)[name] for c in cls.__mro__ if name in vars(c) and _BASE not in vars(c)), None)
-
-
-def _over(original: Any, seam: Seam, provider: Provider, name: str, adapter: Adapter) -> Any:
-    # Settings go to the seam as arguments, and not as attributes of the object: copies would lose them.
-    if isinstance(original, (classmethod, staticmethod)):
-        return type(original)(seam(original.__func__, provider))
-    if callable(original):
-        return seam(original, provider)
-    raise UnsupportedVersionError(
-        f"{name} is no method, but the adapter {adapter.name!r} must replace it: this version of the framework is not "
-        "supported; see the versions in the README"
-    )
 
 
 def _copying(copy: Callable[..., Any], adapter: Adapter) -> Callable[..., Any]:
@@ -158,7 +160,8 @@ def _copying(copy: Callable[..., Any], adapter: Adapter) -> Callable[..., Any]:
     @functools.wraps(copy)
     def labelled_copy(self: Any, *args: Any) -> Any:
         made = copy(self, *args)
-        return _swap(made, type(self), adapter) if type(made) is vars(type(self)).get(_BASE) else made
+        labelled = next(cls for cls in type(self).__mro__ if _BASE in vars(cls))
+        return _swap(made, labelled, adapter) if type(made) is _base(labelled) else made
 
     return labelled_copy
 

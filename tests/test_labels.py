@@ -168,7 +168,9 @@ def test_m10_all_other_printable_ascii_is_accepted() -> None:
 
 
 def test_m10_a_chinese_name_needs_the_explicit_option_and_warns() -> None:
-    with pytest.warns(UserWarning, match=r"ContentProducer holds characters outside printable ASCII.*Annex E j") as found:
+    with pytest.warns(
+        UserWarning, match=r"ContentProducer holds characters outside printable ASCII.*Annex E j"
+    ) as found:
         assert a_label(content_producer="某科技", strict=False).content_producer == "某科技"
     assert found[0].filename == __file__
 
@@ -213,7 +215,9 @@ def test_m16_security_data_comes_back_from_json() -> None:
     assert Label.from_json(a_label(reserved_code1=security).to_json()).reserved_code1 == security
 
 
-@pytest.mark.parametrize("text", ["", "AIGC", "[]", "null", '"1"', '{"AIGC":[]}', "[" * 10**5, '{"Label":"1"', "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "AIGC", "[]", "null", '"1"', '{"AIGC":[]}', "[" * 10**5, '{"Label":"1"', "9" * 5000]
+)
 def test_what_is_no_label_is_refused(text: str) -> None:
     with pytest.raises(LabelFormatError, match="a label is a JSON object"):
         Label.from_json(text)
@@ -232,7 +236,7 @@ def test_labels_from_the_field_are_told_apart(entry: dict[str, Any]) -> None:
     if entry["conforms"]:
         assert Label.from_json(text).to_dict() == entry["label"]
     else:
-        with pytest.raises(LabelFormatError, match="ContentProducer.*Label must be '1', '2' or '3', found 'AIGC'"):
+        with pytest.raises(LabelFormatError, match=r"ContentProducer.*Label must be '1', '2' or '3', found 'AIGC'"):
             Label.from_json(text)
 
 
@@ -306,14 +310,14 @@ def test_m07_numbers_are_unique_across_forks() -> None:
         from aigc_hooks.saving.plugin import aigc_make_label
         provider = Provider(producer="acme")
         for _ in range(8):
-            print(aigc_make_label(provider).produce_id, flush=True)
+            numbers = [aigc_make_label(provider).produce_id]
             child = os.fork()
+            numbers += [aigc_make_label(provider).produce_id for _ in range(100)]
             if child == 0:
-                os.write(1, "".join(aigc_make_label(provider).produce_id + "\\n" for _ in range(100)).encode())
+                print(*numbers[1:], flush=True)
                 os._exit(0)
-            for _ in range(100):
-                print(aigc_make_label(provider).produce_id, flush=True)
             os.waitpid(child, 0)
+            print(*numbers, flush=True)
     """).split()
     assert len(printed) == len(set(printed)) == 8 * 201
 

@@ -212,7 +212,9 @@ def test_the_first_of_two_distributions_of_one_name_counts(install: Install, tmp
 
 def test_a_name_that_is_taken_is_no_door(install: Install) -> None:
     install("diffusers", NUMBERING, distribution="aaa-impostor")
-    with pytest.warns(UserWarning, match=r"'diffusers' of aaa-impostor 1.0 was skipped: .*taken by a plugin of aigc-hooks"):
+    with pytest.warns(
+        UserWarning, match=r"'diffusers' of aaa-impostor 1.0 was skipped: .*taken by a plugin of aigc-hooks"
+    ):
         found = plugins.hooks().plugins()
     assert [(info.distribution, bool(info.problem)) for info in found if info.name == "diffusers"] == [
         (f"aigc-hooks {importlib.metadata.version('aigc-hooks')}", False),
@@ -256,7 +258,10 @@ BROKEN = {
     "leaving at import": ("raise SystemExit('bye')", "SystemExit: bye"),
     "a coroutine": ("@hookimpl\nasync def aigc_audit(record): ...", "aigc_audit is async"),
     "an async generator": ("@hookimpl\nasync def aigc_detect(artifact):\n    yield", "aigc_detect is async"),
-    "a generator": ("@hookimpl\ndef aigc_render_explicit(artifact):\n    yield True", "aigc_render_explicit is a generator"),
+    "a generator": (
+        "@hookimpl\ndef aigc_render_explicit(artifact):\n    yield True",
+        "aigc_render_explicit is a generator",
+    ),
     "a forgotten marker": ("def aigc_audit(record): ...", "aigc_audit is not marked with @aigc_hooks.hookimpl"),
     "a misspelt argument": (
         "@hookimpl\ndef aigc_audit(record): calls.append(record)\n@hookimpl\ndef aigc_detect(artefact): ...",
@@ -279,7 +284,7 @@ def test_a_broken_plugin_is_skipped_with_a_warning_that_names_it(source: str, pr
     assert "AIGC_HOOKS_BLOCK_PLUGINS=broken" in str(caught[0].message)
     # It is out altogether: none of its hooks is called, and the others are.
     assert info("broken").hooks == ()
-    assert [carrier.name for carrier in plugins.hooks().carriers][0] == "JPEG"
+    assert plugins.hooks().carriers[0].name == "JPEG"
     assert aigc_hooks.label(picture(), provider=ACME).info["AIGC"].label.produce_id == "number-1"
     assert not getattr(sys.modules.get(module), "calls", [])
 
@@ -294,7 +299,9 @@ def test_a_broken_plugin_takes_nothing_down_but_itself_when_it_is_blocked(
 
 def test_a_misspelt_hook_is_an_error_that_names_it(install: Install) -> None:
     install("sloppy", "@hookimpl\ndef aigc_rendr_explicit(artifact): ...", distribution="acme-sloppy", version="0.3")
-    with pytest.raises(PluginError, match=r"plugin 'sloppy' of acme-sloppy 0.3: unknown hook 'aigc_rendr_explicit'") as caught:
+    with pytest.raises(
+        PluginError, match=r"plugin 'sloppy' of acme-sloppy 0.3: unknown hook 'aigc_rendr_explicit'"
+    ) as caught:
         plugins.hooks()
     assert all(hook in str(caught.value) for hook in HOOKS)
     image = picture()
@@ -409,9 +416,7 @@ def test_trace_prints_every_hook_call(
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No"])
-def test_no_trace_unless_asked(
-    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_trace_unless_asked(value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("AIGC_HOOKS_TRACE", value)
     aigc_hooks.label(picture(), provider=ACME)
     assert capsys.readouterr().err == ""
@@ -457,7 +462,8 @@ def test_aigc_carriers_brings_a_format(install: Install) -> None:
         "mine",
         """
         def read(stream):
-            yield RawLabel("MINE field", stream.read()[4:].decode())
+            stream.seek(4)
+            yield RawLabel("MINE field", stream.read().decode())
 
         @hookimpl
         def aigc_carriers():
@@ -466,7 +472,7 @@ def test_aigc_carriers_brings_a_format(install: Install) -> None:
     )
     label = Label(content_producer="acme", produce_id="17")
     reading = read_label(b"MINE" + label.to_json().encode())
-    print(reading); assert (reading.carrier, reading.label, reading.findings[0].place) == ("MINE", label, "MINE field")
+    assert (reading.carrier, reading.label, reading.findings[0].place) == ("MINE", label, "MINE field")
 
 
 def test_aigc_prepare_changes_what_a_generation_is_given(install: Install) -> None:
@@ -706,7 +712,11 @@ def test_a_raising_audit_sink_hides_neither_content_nor_record_under_best_effort
     # Those before and behind the failing one have it, and the built-in log.
     assert [len(sink().calls) for sink in sinks] == [1, 1]
     assert [record.levelname for record in caplog.records if record.name == "aigc_hooks.audit"] == ["INFO"]
-    assert ["stage audit of plugin 'failing'" in record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [
+        "stage audit of plugin 'failing'" in record.message
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ]
 
 
 def test_an_error_keeps_stage_and_plugin_across_processes() -> None:

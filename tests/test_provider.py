@@ -132,7 +132,10 @@ def test_the_environment_names_settings_in_capitals(monkeypatch: pytest.MonkeyPa
     ("name", "text"),
     [
         ("aigc.toml", 'producer = "base"\n[providers.acme]\nproducer = "acme"\n'),
-        ("pyproject.toml", '[tool.aigc_hooks]\nproducer = "base"\n[tool.aigc_hooks.providers.acme]\nproducer = "acme"\n'),
+        (
+            "pyproject.toml",
+            '[tool.aigc_hooks]\nproducer = "base"\n[tool.aigc_hooks.providers.acme]\nproducer = "acme"\n',
+        ),
     ],
 )
 def test_both_files_hold_a_base_table_and_providers(name: str, text: str, folder: Path) -> None:
@@ -342,7 +345,9 @@ def test_a_working_folder_that_is_gone_is_said(folder: Path, monkeypatch: pytest
 @pytest.mark.parametrize("producer", ["", "two words", "back\\slash", "某科技", "line\nbreak"])
 def test_a_producer_that_no_label_may_name_is_refused(producer: str) -> None:
     text = message(lambda: Provider(producer=producer))
-    assert text.startswith(f"Provider(…): producer = {producer!r}: not a label by GB 45438-2025, Annex E: ContentProducer")
+    assert text.startswith(
+        f"Provider(…): producer = {producer!r}: not a label by GB 45438-2025, Annex E: ContentProducer"
+    )
     assert ("strict = false" in text) == (not producer.isascii())
 
 
@@ -375,6 +380,12 @@ def test_settings_built_in_code_speak_alike(build: Any, expected: str) -> None:
     text = message(build)
     assert expected in text
     assert len(text.splitlines()) == 1
+
+
+def test_a_misspelt_producer_is_told_beside_the_missing_one() -> None:
+    text = message(lambda: resolve(None, {"producr": "acme"}))
+    assert "no producer is set" in text
+    assert "the arguments of the call: unknown setting 'producr'; did you mean 'producer'? (found 'acme')" in text
 
 
 def test_several_faults_are_told_at_once() -> None:
@@ -483,8 +494,12 @@ def test_override_refuses_a_wrong_setting_at_once(settings: dict[str, Any], expe
 
 
 def test_override_leaves_it_to_the_provider_whether_a_name_must_be_ascii() -> None:
-    with pytest.warns(UserWarning, match="Annex E j"):
+    def both() -> tuple[str, str]:
         wide = Provider(producer="某科技", strict=False)
         with override(producer="另一科技"):
-            assert active(wide).producer == "另一科技"
-            assert "override(…): producer = '另一科技'" in message(lambda: active(ACME))
+            return active(wide).producer, message(lambda: active(ACME))
+
+    with pytest.warns(UserWarning, match="Annex E j"):
+        allowed, refused = both()
+    assert allowed == "另一科技"
+    assert refused.startswith("override(…): producer = '另一科技': ")

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, ImageChops, ImagePalette, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.stencil import Stencil, stencil
@@ -313,23 +313,32 @@ def _palette_inks(image: Image.Image) -> _Ink | None:
     palette = image.palette
     if palette is None or palette.rawmode not in (None, "RGB") or palette.mode != "RGB":
         return None
-    try:
-        black, white = (_opaque_index(image, palette, value) for value in (0, 255))
-    except ValueError:
-        return None  # 256 colours, all in use
+    entries = bytes(palette.palette)
+    colours = [entries[start : start + 3] for start in range(0, len(entries), 3)]
+    used = (image if image.mode == "P" else image.getchannel("P")).histogram()
+    # Not with Pillow's own getcolor(): in a full palette it gives one unused entry to both colours.
+    black, white = (_index(bytes([grey] * 3), colours, used, image.info) for grey in (0, 255))
     if black is None or white is None:
         return None
-    image.putpalette(bytes(palette.palette))
+    image.putpalette(b"".join(colours))
     return ((black, 255), (white, 255)) if image.mode == "PA" else (black, white)
 
 
-def _opaque_index(image: Image.Image, palette: ImagePalette.ImagePalette, value: int) -> int | None:
-    """Index of a grey; where that is see-through, of the next one, which is as good."""
-    transparency = image.info.get("transparency")  # an index, or the alpha of each
-    for grey in (value, abs(value - 1)):
-        index = palette.getcolor((grey, grey, grey), image)
-        alpha = transparency[index : index + 1] if isinstance(transparency, bytes) else b""
-        if index != transparency and alpha in (b"", b"\xff"):
+def _index(colour: bytes, colours: list[bytes], used: list[int], info: dict[Any, Any]) -> int | None:
+    """Where a colour stands in a palette, opaque, or where there is room for it; None where there is none."""
+    transparency = info.get("transparency")  # an index, or the alpha of each
+    alphas = transparency if isinstance(transparency, bytes) else b""
+    clear = {index for index, alpha in enumerate(alphas) if alpha < 255} | {transparency}
+    for index in range(256):
+        if index < len(colours) and colours[index] == colour and index not in clear:
+            used[index] += 1
+            return index
+    room = [*range(len(colours), 256), *range(len(colours))]
+    for index in room:
+        if not used[index] and index not in clear and index != info.get("background"):
+            colours += [bytes(3)] * (index + 1 - len(colours))
+            colours[index] = colour
+            used[index] += 1
             return index
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from aigc_hooks.labels import FIELD_NAME, Label
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _XMP_TAG = 700
 _UNDEFINED = 7  # the TIFF type that the guide asks for
+_BIG_TIFF = 43
 _JPEG_XMP_LIMIT = 65502
-"""Bytes of XMP in one APP1 segment: 65,535 less the length field and the 29-byte header."""
+"""Bytes of XMP in one APP1 segment (XMP specification, part 3)."""
 
 Arguments = dict[str, Any]
 
@@ -101,13 +103,27 @@ def _tiff(image: Image.Image, label: Label) -> Arguments:
     return {"tiffinfo": tags}
 
 
+def _tiff_type(data: bytes, arguments: Arguments, label: Label) -> bytes:
+    """Gives tag 700 the type of the guide, 7: libtiff writes it as bytes, type 1, of which the rest is the same."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", data, 2)[0] == _BIG_TIFF
+    (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
+    (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)
+    for entry in range(count):
+        offset = start + (8 + 20 * entry if big else 2 + 12 * entry)
+        if struct.unpack_from(f"{order}H", data, offset)[0] == _XMP_TAG:
+            return data[: offset + 2] + struct.pack(f"{order}H", _UNDEFINED) + data[offset + 4 :]
+    return data
+
+
 def _given_tags(image: Image.Image) -> Iterator[tuple[int, Any, int | None]]:
     given = image.encoderinfo.get("tiffinfo")
     if given is None:
         given = image.encoderinfo.get("exif") or {}
-        if isinstance(given, bytes):
+        if isinstance(given, (bytes, Image.Exif)):
+            # Through bytes: an Exif that was never written does not list its inner directories.
             exif = Image.Exif()
-            exif.load(given)
+            exif.load(given if isinstance(given, bytes) else given.tobytes())
             given = exif
     if isinstance(given, TiffImagePlugin.ImageFileDirectory_v1):
         given = given.to_v2()
@@ -127,7 +143,7 @@ PLACES: dict[str, Place] = {
     "JPEG": Place(_jpeg),
     "MPO": Place(_jpeg),
     "WEBP": Place(_xmp),
-    "TIFF": Place(_tiff),
+    "TIFF": Place(_tiff, _tiff_type),
     "GIF": Place(lambda image, label: {}, _gif),
     "AVIF": Place(_xmp),
 }

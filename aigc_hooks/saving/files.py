@@ -20,6 +20,7 @@ from aigc_hooks.saving.atomic import replacing
 
 # What of an opened file goes into the saved one, by the name of Pillow's save argument.
 _KEPT = ("icc_profile", "exif", "xmp", "dpi", "comment", "loop")
+_GIF_COLOURS = 254
 _LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 # Chunks that say what the colours and texts of a PNG are, and that Pillow writes only when it is given them.
 _PNG_CHUNKS = {b"cHRM", b"cICP", b"gAMA", b"sBIT", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt"}
@@ -147,6 +148,8 @@ class PictureFile:
             file = cls([image], target, format, arguments)
         if count > 1:
             file._read_frames(image, count)
+        elif format == "GIF":
+            file.frames = [_with_room(image)]
         elif format == "JPEG" and image.format in ("JPEG", "MPO"):
             image.format = "JPEG"
             arguments |= {"quality": "keep", "progressive": bool(image.info.get("progressive"))}
@@ -175,6 +178,7 @@ class PictureFile:
             durations = durations[1:] if alone else durations
         elif self.format == "GIF":
             self.arguments["disposal"] = 2 if any(frame.has_transparency_data for frame in frames) else 0
+            self.frames = [_with_room(frame) for frame in frames]
         if any(durations):
             self.arguments["duration"] = durations
             if image.format == "GIF" and self.format != "GIF":
@@ -182,7 +186,10 @@ class PictureFile:
 
     def _note_labels(self, source: Path) -> None:
         """Tells the pictures of labels at places that Pillow does not look at, so that they are found."""
-        self.reading = read_label(source)
+        try:
+            self.reading = read_label(source)
+        except UnsupportedCarrierError:
+            return  # such as BMP, which becomes another format
         for finding in self.reading.findings:
             for frame in self.frames:
                 if finding.label is not None and read_label(frame).label is None:
@@ -241,6 +248,17 @@ def _is_lossless(image: Image.Image, source: Path) -> bool:
         with source.open("rb") as file:
             return b"VP8L" in file.read(4096)
     return image.format in ("PNG", "TIFF", "GIF", "BMP", "TGA", "PPM")
+
+
+def _with_room(frame: Image.Image) -> Image.Image:
+    """A picture for GIF whose palette has room for pure black and white: the label is drawn in them."""
+    if frame.has_transparency_data or frame.mode not in ("P", "RGB"):
+        return frame
+    if frame.mode == "P" and sum(map(bool, frame.histogram())) <= _GIF_COLOURS:
+        return frame
+    fewer = frame.convert("RGB").quantize(_GIF_COLOURS)
+    fewer.info = frame.info
+    return fewer
 
 
 def _tiff_tags(image: Image.Image) -> Image.Exif:

@@ -32,7 +32,9 @@ def aigc_adapter(cls: type) -> Adapter | None:
             if not _callable(parent) and parent.__name__ == cls.__name__ and is_of(cls, "diffusers"):
                 return _LOADER  # DiffusionPipeline itself only loads others
             return _MODULAR if parent.__name__ == "ModularPipeline" else _PIPELINE
-    automatic = any(is_of(parent, "diffusers") and parent.__name__.startswith("AutoPipelineFor") for parent in cls.__mro__)
+    automatic = any(
+        is_of(parent, "diffusers") and parent.__name__.startswith("AutoPipelineFor") for parent in cls.__mro__
+    )
     return _LOADER if automatic else None
 
 
@@ -48,7 +50,7 @@ def _labelled_call(call: Callable[..., Any], provider: Provider) -> Callable[...
     """``__call__``: the one way out of every pipeline."""
 
     @functools.wraps(call)
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
         outer = _running.get()
         # A pipeline inside the one that runs makes an intermediate: the outer one labels what leaves. Any other that is
         # called meanwhile, as from a callback, hands its pictures to the user.
@@ -105,7 +107,7 @@ _PIPELINE = Adapter(
 )
 _MODULAR = Adapter(
     "diffusers",
-    {"__call__": _labelled_call, "from_pretrained": _labelled_loader, "register_components": _required, "blocks": _required},
+    {"__call__": _labelled_call, "from_pretrained": _labelled_loader, "register_components": _required},
     wrapped=own,
     unwrapped=disown,
 )

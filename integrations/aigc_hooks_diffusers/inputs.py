@@ -7,6 +7,7 @@ from typing import Any
 
 from aigc_hooks.artifact import Call
 from aigc_hooks.labelling import prepare
+from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
 
 
@@ -15,10 +16,12 @@ class Inputs:
 
     Attributes:
         call: The arguments that the pipeline gets.
+        pictures: Whether there are pictures, or arrays that may be such, among them.
     """
 
     def __init__(self, call: Call, provider: Provider) -> None:
         self.call = call
+        self.pictures = False
         self._given: dict[int, tuple[Any, Any]] = {}
         before = [*call.arguments, *call.keywords.values()]
         keywords = list(call.keywords)
@@ -55,6 +58,7 @@ class Inputs:
                 self._note(one, other)
         elif prepared is not None:
             self._given[id(prepared)] = (prepared, given)
+            self.pictures |= is_picture(given) or is_array(given) or is_tensor(given)
 
     def is_given(self, value: Any) -> bool:
         """Whether an output is an input of the call, unchanged."""

@@ -9,9 +9,9 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
@@ -26,24 +26,30 @@ logger = logging.getLogger("aigc_hooks.diffusers")
 
 # Words in the names of output fields. All 95 output classes of diffusers together have some forty names; a class that
 # is published tomorrow will choose its own of the same words.
-_PICTURES = frozenset("image images picture pictures photo photos img imgs rgb rgba".split())
+_PICTURES = frozenset(("image", "images", "picture", "pictures", "photo", "photos", "img", "imgs", "rgb", "rgba"))
+_VIDEO = ("frame", "frames", "video", "videos", "clip", "clips", "movie")
+_AUDIO = ("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice")
 _REFUSED = {
-    **dict.fromkeys("frame frames video videos clip clips movie".split(), "video"),
-    **dict.fromkeys("audio audios sound sounds waveform waveforms speech music song voice".split(), "audio"),
-    **dict.fromkeys("mesh meshes verts vertices".split(), "3-D content"),
-    **dict.fromkeys("text texts caption captions".split(), "text"),
+    **dict.fromkeys(_VIDEO, "video"),
+    **dict.fromkeys(_AUDIO, "audio"),
+    **dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content"),
+    **dict.fromkeys(("text", "texts", "caption", "captions"), "text"),
 }
 # What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
 _PASSING = frozenset(
-    "action atom attention c2w ca camera cond condition coords density emb embed embedding embeddings embeds feature "
-    "features flow guidance hidden ids indices intrinsics keyframe keyframes latent latents logits logprobs loss mask "
-    "masks mean noise normal normals nsfw positions prediction predictions prob probs prompt prompts residue rotary score "
-    "scores sequence sequences sigma sigmas state states timestep timesteps token tokens uncertainty velocity watermark".split()
+    """
+    action atom attention c2w ca camera cond condition coords density emb embed embedding embeddings embeds
+    feature features flow guidance hidden ids indices intrinsics keyframe keyframes latent latents logits logprobs
+    loss mask masks noise normals nsfw positions prediction predictions prob probs residue rotary score scores sigma
+    sigmas state states timestep timesteps token tokens uncertainty velocity watermark
+    """.split()  # noqa: SIM905
 )
 # … and of PIL images only these are none: a map of a picture, not one to look at.
-_MAPS = frozenset("depth depths mask masks".split())
-# What the blocks of a modular pipeline make of its inputs stands in its state among the rest.
-_DERIVED = frozenset("processed preprocessed resized cropped masked condition conditions control".split())
+_MAPS = frozenset(("depth", "depths", "mask", "masks"))
+# What the blocks of a modular pipeline make of the pictures they are given stands in its state among the rest.
+_DERIVED = frozenset(
+    ("processed", "preprocessed", "resized", "cropped", "masked", "condition", "conditions", "control")
+)
 
 _LEAST_SIDE = 16
 """An array of an unknown name with a shorter side than this is taken for numbers, not for a picture."""
@@ -61,10 +67,10 @@ class Release:
         self.source = inputs.call.source
         arguments = _bound(call, pipeline, inputs)
         self.latent = arguments.get("output_type") == "latent"
-        self.names = _names(type(pipeline))
+        self.names = _names(cast(Hashable, type(pipeline)))
         # A modular pipeline was asked for some of its values by name.
         self.asked = arguments.get("output")
-        self.modular = hasattr(type(pipeline), "blocks")
+        self.modular = _is_a(pipeline, "ModularPipeline")
         self.labelled = False
         self.unknown: list[str] = []
 
@@ -96,8 +102,11 @@ class Release:
     def asked_for(self, name: str, value: Any) -> Any:
         """One value of a modular pipeline's state."""
         words = _words(name)
-        if words & _DERIVED or (words & _REFUSED.keys() and words[-1] not in _REFUSED):
-            return value  # such as num_frames, audio_scheduler
+        if words & _REFUSED.keys() and words[-1] not in _REFUSED and not any(_pictures(value)):
+            return value  # such as audio_scheduler
+        if words & _DERIVED and self.inputs.pictures and not self.inputs.is_given(value):
+            self.passed(name)
+            return value
         return self.field(name, value)
 
     def declared(self) -> set[str]:
@@ -145,10 +154,10 @@ class Release:
         """One field, whatever it holds."""
         if value is None or isinstance(value, (bool, int, float, complex)):
             return value
-        if self.inputs.is_given(value):
+        given = self.inputs.given(value)
+        if given is not value or (self.modular and self.inputs.is_given(value)):
             # Unchanged, so not generated now. It goes back as it was given: with the label that was taken off.
-            if self.modular or self.inputs.given(value) is not value:
-                return self.inputs.given(value)
+            return given
         words = _words(name)
         if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
             if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
@@ -162,7 +171,12 @@ class Release:
             return type(value)(items)
         passing = bool(words & _PASSING)
         kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
-        if kind and not passing and not (self.latent and is_tensor(value)) and (kind != "text" or isinstance(value, str)):
+        if (
+            kind
+            and not passing
+            and not (self.latent and is_tensor(value))
+            and (kind != "text" or isinstance(value, str))
+        ):
             self.refuse(name, f"{kind} cannot be labelled by this version")
             return value
         if is_picture(value):
@@ -207,8 +221,8 @@ class Release:
     def refuse(self, name: str, why: str) -> None:
         """Stops the output from leaving, or lets it go unlabelled with a warning where the settings say so."""
         error = UnsupportedOutputError(
-            f"{self.source} returned {name or 'a value'!r}: {why}, and so it is not released. unwrap() the pipeline and "
-            "label its output by other means",
+            f"{self.source} returned {name or 'a value'!r}: {why}, and so it is not released. unwrap() the pipeline "
+            "and label its output by other means",
             stage="detect",
         )
         if self.provider.on_error == "raise":
@@ -220,7 +234,7 @@ class Release:
         except LabelError:
             if self.provider.audit == "required":
                 raise
-            logger.warning("audit sink failed (audit = \"best-effort\")", exc_info=True)
+            logger.warning('audit sink failed (audit = "best-effort")', exc_info=True)
 
     def passed(self, name: str) -> None:
         """Notes that something left unlabelled because it is no content; logged once per field."""
@@ -275,11 +289,11 @@ def _looks_like_pixels(value: Any, axis: int) -> bool:
     """Whether an array of an unknown name is pictures: three channels, and sides that are not a handful of numbers."""
     shape = list(value.shape)
     sides = shape[-3:-1] if axis == -1 else shape[-2:]
-    return shape[axis] == 3 and min(sides) >= _LEAST_SIDE
+    return bool(shape[axis] == 3 and min(sides) >= _LEAST_SIDE)
 
 
 @functools.lru_cache(maxsize=256)
-def _names(cls: type) -> tuple[str, ...]:
+def _names(cls: Any) -> tuple[str, ...]:
     """Names for the items of the tuple of ``return_dict=False``: the fields of the output class that stands for it.
 
     It is the class that ``__call__`` names in its code, else one that its module knows.

@@ -1,13 +1,14 @@
 """Pipelines that are made of a wrapped one's models label as it does.
 
-``X.from_pipe(pipe)``, ``AutoPipelineFor….from_pipe(pipe)``, ``X(**pipe.components)`` and ``X(unet=pipe.unet, …)`` make new
-pipelines of other classes around the same models. Left alone they would lose the label without a word.
+``X.from_pipe(pipe)``, ``AutoPipelineFor….from_pipe(pipe)``, ``X(**pipe.components)`` and ``X(unet=pipe.unet, …)`` make
+new pipelines of other classes around the same models. Left alone they would lose the label without a word.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,16 @@ _owned: weakref.WeakKeyDictionary[Any, Provider] = weakref.WeakKeyDictionary()
 _wrapped: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _unwrapped: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _lock = threading.RLock()
+
+
+def _forked() -> None:
+    """A child of a fork must not wait for a thread that only its parent has."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 _WATCHED = "__aigc_hooks_original__"
 
@@ -72,7 +83,7 @@ def disown(pipeline: Any) -> None:
 
 
 def _owner(model: Any) -> Provider | None:
-    """The settings that pipelines around this model label with, also where another module wraps it, as compiled ones do."""
+    """What pipelines around this model label with, also where another module wraps it, as compiled ones do."""
     with _lock:
         # A copy or an unpickled pipeline gets its models past __setattr__: ask those that live.
         for pipeline in list(_wrapped.values()):
@@ -93,12 +104,12 @@ def watch(root: type) -> None:
     with _lock:
         plain: Any = root.__setattr__
         if not hasattr(plain, _WATCHED):
-            root.__setattr__ = _watching(plain)  # type: ignore[method-assign, assignment]
+            root.__setattr__ = _watching(plain)  # type: ignore[method-assign]
 
 
 def _watching(plain: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(plain)
-    def __setattr__(self: Any, name: str, value: Any) -> None:
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
         plain(self, name, value)
         if not _is_model(value):
             return

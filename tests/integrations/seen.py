@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy
 import torch
-from aigc_hooks import read_label
 from PIL import Image
+
+from aigc_hooks import read_label
 
 
 def producer(image: Image.Image) -> str | None:

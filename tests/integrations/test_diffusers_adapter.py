@@ -8,11 +8,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import aigc_hooks
 import aigc_hooks_diffusers as adapter
 import diffusers
 import pipelines as tiny
 import pytest
+
+import aigc_hooks
 from aigc_hooks import AdapterNotFoundError, UnsupportedVersionError, is_wrapped
 
 

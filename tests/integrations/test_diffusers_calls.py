@@ -9,17 +9,19 @@ import multiprocessing
 import pickle
 from typing import Any
 
-import aigc_hooks
 import aigc_hooks_diffusers as adapter
+import aigc_hooks_diffusers.sharing as sharing
 import diffusers
 import numpy
 import pipelines as tiny
 import pytest
 import torch
-from aigc_hooks import LabelError, PluginError, is_wrapped
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 from PIL import Image
 from seen import only_the_label_differs, producer, same
+
+import aigc_hooks
+from aigc_hooks import LabelError, PluginError, is_wrapped
 
 CAT = {"prompt": "a cat", "num_inference_steps": 1}
 
@@ -95,6 +97,25 @@ def work(pipe: Any) -> tuple[bool, Any]:
 def test_spawned_workers_label(sd: Any) -> None:
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         wrapped, image = pool.submit(work, sd).result()
+    assert wrapped
+    assert producer(image) == "acme"
+
+
+def small_work(pipe: Any) -> tuple[bool, Any]:
+    fresh = tiny.Published(model=pipe.model, result=pipe.result)  # takes the adapter's lock
+    return is_wrapped(fresh), pipe()["images"][0]
+
+
+# Python warns of what a fork may meet: a lock that a thread of the parent holds, which is what is tested.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_forked_workers_label() -> None:
+    result = {"images": [Image.new("RGB", (64, 64))]}
+    pipe = aigc_hooks.wrap(tiny.Published(model=torch.nn.Identity(), result=result), producer="acme")
+    with (
+        sharing._lock,
+        concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool,
+    ):
+        wrapped, image = pool.submit(small_work, pipe).result(timeout=60)
     assert wrapped
     assert producer(image) == "acme"
 

@@ -6,12 +6,10 @@ import copy
 import pickle
 from typing import Any
 
-import aigc_hooks
 import numpy
 import pipelines as tiny
 import pytest
 import torch
-from aigc_hooks import UnsupportedOutputError, is_wrapped
 from diffusers import ComponentsManager, ModularPipeline, ModularPipelineBlocks
 from diffusers.modular_pipelines import (
     ComponentSpec,
@@ -22,6 +20,9 @@ from diffusers.modular_pipelines import (
 )
 from PIL import Image
 from seen import only_the_label_differs, producer, same
+
+import aigc_hooks
+from aigc_hooks import UnsupportedOutputError, is_wrapped
 
 
 class Encode(ModularPipelineBlocks):  # type: ignore[misc]
@@ -126,7 +127,7 @@ def photo() -> Image.Image:
 @pytest.mark.parametrize("output", [None, "images", ["images", "latents"]])
 def test_state_value_and_dict(pipe: Any, output_type: str, output: Any) -> None:
     def images(result: Any) -> Any:
-        return result.images if output is None else result if output == "images" else result["images"]
+        return result.get("images") if output is None else result if output == "images" else result["images"]
 
     plain = modular()(prompt="a cat", output=output, output_type=output_type)
     result = pipe(prompt="a cat", output=output, output_type=output_type)
@@ -139,27 +140,45 @@ def test_state_value_and_dict(pipe: Any, output_type: str, output: Any) -> None:
         assert isinstance(result, PipelineState)
         assert set(vars(result)) == set(vars(plain))
     if output != "images":
-        latents = result.latents if output is None else result["latents"]
-        assert torch.equal(latents, plain.latents if output is None else plain["latents"])
+        latents = result.get("latents") if output is None else result["latents"]
+        assert torch.equal(latents, plain.get("latents") if output is None else plain["latents"])
 
 
 def test_inputs_in_the_state_are_not_labelled(pipe: Any) -> None:
     image = photo()
     kept = image.copy()
     state = pipe(prompt="a cat", image=image)
-    assert state.image is image
+    assert state.get("image") is image
     assert same(image, kept)
     assert "AIGC" not in image.info
-    assert "AIGC" not in state.processed_image.info
-    assert same(state.processed_image, kept)
-    assert state.num_frames == 5
+    assert "AIGC" not in state.get("processed_image").info
+    assert same(state.get("processed_image"), kept)
+    assert state.get("num_frames") == 5
     assert pipe(prompt="a cat", image=image, output="image") is image
     assert pipe(prompt="a cat", image=image, output=["image"])["image"] is image
 
 
 def test_every_picture_that_the_blocks_make_is_labelled(pipe: Any) -> None:
     state = pipe(prompt="a cat")
-    assert [producer(picture) for picture in (*state.images, state.preview, state.undeclared)] == ["acme"] * 3
+    assert [producer(picture) for picture in (*state.get("images"), state.get("preview"), state.get("undeclared"))] == [
+        "acme"
+    ] * 3
+
+
+class Crop(Denoise):
+    @property
+    def intermediate_outputs(self) -> list[Any]:
+        return [OutputParam("cropped_image")]
+
+    def __call__(self, components: Any, state: Any) -> Any:
+        state.set("cropped_image", photo())
+        return components, state
+
+
+def test_only_what_was_given_a_picture_can_derive_one() -> None:
+    pipe = aigc_hooks.wrap(modular(Crop), producer="acme")
+    assert producer(pipe(output="cropped_image")) == "acme"
+    assert producer(pipe(image=photo(), output="cropped_image")) is None
 
 
 def test_latents_embeddings_and_nothing(pipe: Any) -> None:
@@ -174,36 +193,36 @@ def test_a_labelled_output_as_input_reaches_the_blocks_clean(pipe: Any) -> None:
     labelled, clean = pipe(output="images")[0], plain(output="images")[0]
     result = pipe(image=labelled, seed=1)
     expected = plain(image=clean, seed=1)
-    assert only_the_label_differs(result.images[0], expected.images[0])
-    assert result.image is labelled  # comes back as it was given
-    assert producer(result.image) == "acme"
+    assert only_the_label_differs(result.get("images")[0], expected.get("images")[0])
+    assert result.get("image") is labelled  # comes back as it was given
+    assert producer(result.get("image")) == "acme"
 
 
 def test_a_state_that_is_passed_back_in(pipe: Any) -> None:
     plain = modular()
     labelled, clean = pipe(output="images")[0], plain(output="images")[0]
     state, plain_state = pipe(image=labelled, seed=1), plain(image=clean, seed=1)
-    first = aigc_hooks.read_label(state.images[0]).label
+    first = aigc_hooks.read_label(state.get("images")[0]).label
     for arguments in ({"state": state, "seed": 2}, {"state": copy.deepcopy(state), "seed": 2}):
         again, plain_again = pipe(**arguments), plain(state=plain_state, seed=2)
         assert type(again) is PipelineState
         assert set(vars(again)) == set(vars(plain_again))
-        assert only_the_label_differs(again.images[0], plain_again.images[0])
-        assert producer(again.image) == "acme"
-        assert again.image is not labelled  # diffusers copies what is in a state
+        assert only_the_label_differs(again.get("images")[0], plain_again.get("images")[0])
+        assert producer(again.get("image")) == "acme"
+        assert again.get("image") is not labelled  # diffusers copies what is in a state
         pickle.loads(pickle.dumps(again))
     again = pipe(state, seed=2)
-    assert aigc_hooks.read_label(state.images[0]).label == first  # the user's own state is untouched
-    assert only_the_label_differs(state.images[0], plain_state.images[0])
-    assert producer(again.images[0]) == "acme"
+    assert aigc_hooks.read_label(state.get("images")[0]).label == first  # the user's own state is untouched
+    assert only_the_label_differs(state.get("images")[0], plain_state.get("images")[0])
+    assert producer(again.get("images")[0]) == "acme"
 
 
 def test_pictures_that_stay_in_a_state_keep_their_label(pipe: Any) -> None:
     state = pipe(prompt="a cat")
     only_encode = aigc_hooks.wrap(modular(Encode), producer="acme")
     after = only_encode(state=state)
-    assert aigc_hooks.read_label(after.images[0]).label == aigc_hooks.read_label(state.images[0]).label
-    assert same(after.images[0], state.images[0])
+    assert aigc_hooks.read_label(after.get("images")[0]).label == aigc_hooks.read_label(state.get("images")[0]).label
+    assert same(after.get("images")[0], state.get("images")[0])
 
 
 @pytest.mark.parametrize("output", [None, "videos", ["videos"]])

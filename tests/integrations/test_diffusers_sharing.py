@@ -11,11 +11,9 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import aigc_hooks
 import pipelines as tiny
 import pytest
 import torch
-from aigc_hooks import is_wrapped
 from diffusers import (
     AutoPipelineForImage2Image,
     AutoPipelineForInpainting,
@@ -28,6 +26,9 @@ from diffusers import (
     StableDiffusionPipeline,
 )
 from seen import producer
+
+import aigc_hooks
+from aigc_hooks import is_wrapped
 
 NO_CHECKER = {"requires_safety_checker": False}
 FAST = {"num_inference_steps": 1}

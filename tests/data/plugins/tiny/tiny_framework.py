@@ -129,6 +129,16 @@ class Copying(Drawer):
         return made
 
 
+class Single(Drawer):
+    """Is pickled by the name of the only one there is."""
+
+    def __reduce__(self) -> str:
+        return "SINGLE"
+
+
+SINGLE = Single()
+
+
 class Boxed(Drawer, Generic[T]):
     """Is generic."""
 
