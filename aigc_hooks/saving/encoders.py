@@ -43,6 +43,11 @@ def _packet(own: Any, label: Label) -> bytes:
 
 
 def _xmp(image: Image.Image, label: Label) -> Arguments:
+    if image.mode.startswith("I;16"):
+        # Pillow would cut 16 bits to 8 and save a white picture.
+        raise LabelError(
+            "WebP and AVIF hold 8 bits, the picture has 16; save it as PNG or TIFF, or convert it", stage="save"
+        )
     return {"xmp": _packet(image.encoderinfo.get("xmp"), label)}
 
 

@@ -180,7 +180,8 @@ class PictureFile:
             self.arguments["disposal"] = 2 if any(frame.has_transparency_data for frame in frames) else 0
             self.frames = [_with_room(frame) for frame in frames]
         if any(durations):
-            self.arguments["duration"] = durations
+            exact = self.format == "PNG"  # the others count whole milliseconds
+            self.arguments["duration"] = durations if exact else [round(duration) for duration in durations]
             if image.format == "GIF" and self.format != "GIF":
                 self.arguments.setdefault("loop", 1)  # a GIF that does not say plays once
 

@@ -37,8 +37,12 @@ def frames_of(path: Path) -> list[Image.Image]:
 
 
 def timing(path: Path) -> tuple[list[float], int | None]:
+    durations = []
     with Image.open(path) as opened:
-        return [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(opened)], opened.info.get("loop")
+        for frame in ImageSequence.Iterator(opened):
+            frame.load()
+            durations.append(frame.info.get("duration", 0))
+        return durations, opened.info.get("loop")
 
 
 def ink_height(frame: Image.Image) -> int:

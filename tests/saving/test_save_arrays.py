@@ -43,22 +43,28 @@ LAYOUTS = {
 @pytest.mark.parametrize("suffix", ["png", "webp"])
 def test_each_layout(layout, suffix, provider, tmp_path: Path, one_label):
     content = LAYOUTS[layout]()
+    if suffix == "webp" and layout == "uint16-gray":
+        with pytest.raises(LabelError, match="hold 8 bits"):
+            save(content, tmp_path / "out.webp", provider=provider)
+        return
     path = save(content, tmp_path / f"out.{suffix}", provider=provider, **({"lossless": True} if suffix == "webp" else {}))
     read = one_label(path)
     assert read["ContentProducer"] == "acme"
     with Image.open(path) as saved:
         assert saved.size == (120, 90)
         seen = np.asarray(saved, float)
-    wide = layout == "uint16-gray" and suffix == "png"
-    seen = seen / 257 if wide else seen
-    base = rgb()
-    gray = seen.ndim == 2
-    reference = base[..., 0] if gray else base[..., :1] if layout in ("HW1",) else base
-    if layout == "HW2":
-        reference, seen = base[:60, :, 1], seen[:60, :, -1]
-        assert np.abs(seen - reference).max() <= 1
-        return
-    assert np.abs(seen[:60, :, :3] - reference[:60] if not gray else seen[:60] - reference[:60]).max() <= 2
+    if layout == "uint16-gray" and suffix == "png":
+        seen /= 257
+    seen, wanted = seen.reshape(90, 120, -1)[:60], rgb()[:60].astype(float)
+    if "gray" in layout or layout in ("HW", "HW1"):
+        seen, wanted = seen[..., 0], wanted[..., 0]
+    elif layout == "HW2":  # grey and alpha
+        seen, wanted = seen[..., -1], wanted[..., 1]
+    elif layout == "HW4":
+        opaque = wanted[..., :1] > 0  # WebP does not keep colours that nobody sees
+        assert (seen[..., 3] == wanted[..., 0]).all()
+        seen, wanted = seen[..., :3] * opaque, wanted * opaque
+    assert np.abs(seen - wanted).max() <= 2
 
 
 def test_a_labelled_array_keeps_its_id(provider, tmp_path: Path):
@@ -78,7 +84,7 @@ def test_pictures_go_through_their_own_saver(provider, tmp_path: Path):
 def test_what_is_not_one_picture(provider, tmp_path: Path):
     with pytest.raises(LabelError, match=r"a batch of 2 pictures.*batch\[i\]"):
         save(np.stack([rgb(), rgb()]), tmp_path / "a.png", provider=provider)
-    with pytest.raises(LabelError, match="list is no single picture"):
+    with pytest.raises(LabelError, match="list"):
         save([rgb()], tmp_path / "a.png", provider=provider)
     with pytest.raises(LabelError, match="str"):
         save("picture", tmp_path / "a.png", provider=provider)
