@@ -48,7 +48,9 @@ def exif_tags(command: Callable[..., bytes]) -> Callable[[Path], dict[str, Any]]
     """Everything that ExifTool reads from a file, keyed ``Group:Tag``; duplicates as lists."""
 
     def read(path: Path) -> dict[str, Any]:
-        (tags,) = json.loads(command("exiftool", "-j", "-G1", "-a", "-u", "-struct", "-api", "LargeFileSupport=1", path))
+        (tags,) = json.loads(
+            command("exiftool", "-j", "-G1", "-a", "-u", "-struct", "-api", "LargeFileSupport=1", path)
+        )
         return tags
 
     return read

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageSequence, PngImagePlugin, TiffTags, UnidentifiedImageError
+from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from aigc_hooks.artifact import Reading
 from aigc_hooks.carry import carried, carry, covered_by
@@ -15,69 +15,9 @@ from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import channel_axis, is_array, is_tensor
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
-from aigc_hooks.saving import encoders
+from aigc_hooks.saving import encoders, kept
 from aigc_hooks.saving.atomic import replacing
 
-# What of an opened file goes into the saved one, by the name of Pillow's save argument.
-_KEPT = ("icc_profile", "exif", "xmp", "dpi", "comment", "loop")
-_GIF_COLOURS = 254
-_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
-# Chunks that say what the colours and texts of a PNG are, and that Pillow writes only when it is given them.
-_PNG_CHUNKS = {b"cHRM", b"cICP", b"gAMA", b"sBIT", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt"}
-# Tags that say how a TIFF stores its pixels, which the encoder decides, or that Pillow keeps by itself.
-_TIFF_STORAGE = {
-    *(
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        263,
-        264,
-        265,
-        266,
-        273,
-        274,
-        277,
-        278,
-        279,
-        280,
-        281,
-        282,
-        283,
-        284,
-        288,
-        289,
-    ),
-    *(
-        290,
-        291,
-        292,
-        293,
-        296,
-        301,
-        317,
-        320,
-        321,
-        322,
-        323,
-        324,
-        325,
-        330,
-        332,
-        333,
-        334,
-        336,
-        338,
-        339,
-        340,
-        341,
-        342,
-    ),
-    *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 33723, 34377, 34675),
-}
 _LOSSY_QUALITY = 95
 """Quality for formats that do not tell how they were compressed: the second compression must not be seen."""
 
@@ -133,15 +73,15 @@ class PictureFile:
     def _read(cls, image: Image.Image, source: Path, target: Path, format: str) -> PictureFile:
         count = getattr(image, "n_frames", 1)
         image.load()
-        arguments = {name: image.info[name] for name in _KEPT if name in image.info}
+        arguments = {name: image.info[name] for name in kept.KEPT if name in image.info}
         if image.format == "TIFF":
-            arguments["exif"] = _tiff_tags(image)
+            arguments["exif"] = kept.tiff_tags(image)
         if format != image.format:
             arguments.pop("comment", None)
-        if format in _LOSSY:
-            arguments |= {"lossless": True} if _is_lossless(image, source) else {"quality": _LOSSY_QUALITY}
+        if format in kept.LOSSY:
+            arguments |= {"lossless": True} if kept.is_lossless(image, source) else {"quality": _LOSSY_QUALITY}
         if format == image.format == "PNG":
-            arguments["pnginfo"] = _png_chunks(source)
+            arguments["pnginfo"] = kept.png_chunks(source)
         if format == image.format:
             file = cls([image], target, format, arguments, source)
         else:
@@ -149,7 +89,7 @@ class PictureFile:
         if count > 1:
             file._read_frames(image, count)
         elif format == "GIF":
-            file.frames = [_with_room(image)]
+            file.frames = [kept.with_room(image)]
         elif format == "JPEG" and image.format in ("JPEG", "MPO"):
             image.format = "JPEG"
             arguments |= {"quality": "keep", "progressive": bool(image.info.get("progressive"))}
@@ -178,7 +118,7 @@ class PictureFile:
             durations = durations[1:] if alone else durations
         elif self.format == "GIF":
             self.arguments["disposal"] = 2 if any(frame.has_transparency_data for frame in frames) else 0
-            self.frames = [_with_room(frame) for frame in frames]
+            self.frames = [kept.with_room(frame) for frame in frames]
         if any(durations):
             exact = self.format == "PNG"  # the others count whole milliseconds
             self.arguments["duration"] = durations if exact else [round(duration) for duration in durations]
@@ -241,51 +181,6 @@ def _format(image: Image.Image, source: Path, target: Path) -> str:
             f"{', '.join(encoders.PLACES)}, for example {target.with_suffix('.png').name!r}"
         )
     return format
-
-
-def _is_lossless(image: Image.Image, source: Path) -> bool:
-    """Whether a picture was stored without loss, and should be again where the format has both ways."""
-    if image.format == "WEBP":
-        with source.open("rb") as file:
-            return b"VP8L" in file.read(4096)
-    return image.format in ("PNG", "TIFF", "GIF", "BMP", "TGA", "PPM")
-
-
-def _with_room(frame: Image.Image) -> Image.Image:
-    """A picture for GIF whose palette has room for pure black and white: the label is drawn in them."""
-    if frame.has_transparency_data or frame.mode not in ("P", "RGB"):
-        return frame
-    if frame.mode == "P" and sum(map(bool, frame.histogram())) <= _GIF_COLOURS:
-        return frame
-    fewer = frame.convert("RGB").quantize(_GIF_COLOURS)
-    fewer.info = frame.info
-    return fewer
-
-
-def _tiff_tags(image: Image.Image) -> Image.Exif:
-    """What a TIFF says about the picture, without what it says about its own storage."""
-    given, kept = image.getexif(), Image.Exif()
-    for tag in given:
-        if tag in TiffTags.TAGS_V2_GROUPS:
-            kept.get_ifd(tag).update(given.get_ifd(tag))
-        elif tag not in _TIFF_STORAGE:
-            kept[tag] = given[tag]
-    return kept
-
-
-def _png_chunks(source: Path) -> PngImagePlugin.PngInfo:
-    """The texts and colour definitions of a PNG, byte for byte; the file has been read whole before."""
-    info = PngImagePlugin.PngInfo()
-    with source.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, kind = int.from_bytes(head[:4], "big"), head[4:]
-            if kind in _PNG_CHUNKS:
-                info.add(kind, file.read(length))
-                file.seek(4, 1)
-            else:
-                file.seek(length + 4, 1)
-    return info
 
 
 def to_picture(pixels: Any, provider: Provider) -> Image.Image:

@@ -12,6 +12,7 @@ from aigc_hooks import Provider, label
 
 from .ink import Pixels, ink_of
 
+
 @pytest.fixture
 def text_on_black() -> Callable[..., Pixels]:
     """The ink of a label on a black picture: there the plate changes nothing, so only text differs."""

@@ -222,7 +222,11 @@ def test_a_batch_takes_little_memory_beside_itself(dtype, provider):
 
 
 def test_a_second_label_changes_nothing(provider):
-    for content in (values(3, "float32"), values(4, "uint8"), tensor(np.moveaxis(values(3, "uint8"), -1, 0), "bfloat16") / 255):
+    for content in (
+        values(3, "float32"),
+        values(4, "uint8"),
+        tensor(np.moveaxis(values(3, "uint8"), -1, 0), "bfloat16") / 255,
+    ):
         label(content, provider=provider)
         once = content.clone() if isinstance(content, torch.Tensor) else content.copy()
         label(content, provider=provider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from aigc_hooks import ImageStyle, Provider, UnsupportedOutputError, label
 
 from .ink import extent, runs

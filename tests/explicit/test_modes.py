@@ -124,7 +124,13 @@ def test_transparent_palette_entries_are_not_drawn_with(transparency, first, pro
 
 @pytest.mark.parametrize(
     ("mode", "key", "kept"),
-    [("L", 255, "LA"), ("RGB", (255, 255, 255), "RGBA"), ("RGB", (0, 0, 0), "RGBA"), ("1", 1, "LA"), ("I;16", 65535, "I;16")],
+    [
+        ("L", 255, "LA"),
+        ("RGB", (255, 255, 255), "RGBA"),
+        ("RGB", (0, 0, 0), "RGBA"),
+        ("1", 1, "LA"),
+        ("I;16", 65535, "I;16"),
+    ],
 )
 def test_a_colour_that_means_transparent_does_not_hide_the_label(mode, key, kept, provider, tmp_path):
     plain = Image.new(mode, (200, 200), 0 if mode == "I;16" else None)
@@ -142,7 +148,9 @@ def test_a_colour_that_means_transparent_does_not_hide_the_label(mode, key, kept
     assert seen[..., 0].max() == 255
 
 
-@pytest.mark.parametrize(("values", "white"), [((0, 1), 1.0), ((0, 255), 255.0), ((0, 60000), 65535.0), ((-3, 9), 255.0)])
+@pytest.mark.parametrize(
+    ("values", "white"), [((0, 1), 1.0), ((0, 255), 255.0), ((0, 60000), 65535.0), ((-3, 9), 255.0)]
+)
 def test_number_modes_take_white_from_their_range(values, white, provider):
     plain = Image.new("F", (200, 200), values[0])
     plain.putpixel((0, 0), values[1])

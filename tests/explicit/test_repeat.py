@@ -17,7 +17,9 @@ from aigc_hooks.labelling import prepare
 
 def scene(mode: str = "RGB", size: tuple[int, int] = (400, 300)) -> Image.Image:
     ramp = Image.radial_gradient("L").resize(size)
-    return Image.merge("RGB", (ramp, ImageOps.mirror(ramp).point(lambda value: value // 2), ImageOps.flip(ramp))).convert(mode)
+    return Image.merge(
+        "RGB", (ramp, ImageOps.mirror(ramp).point(lambda value: value // 2), ImageOps.flip(ramp))
+    ).convert(mode)
 
 
 @pytest.mark.parametrize(
@@ -179,5 +181,3 @@ def test_arrays_come_back_clean(kind, provider):
     assert clean is not plain
     assert (clean == kept).all()
     assert fed_back(kept, provider) is kept
-
-

@@ -73,7 +73,9 @@ def test_every_frame_is_labelled_and_the_timing_kept(suffix, provider, tmp_path:
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
 def test_transparent_animations(suffix, provider, tmp_path: Path):
     path = tmp_path / f"in.{suffix}"
-    arguments = {"disposal": 2} if suffix == "gif" else {"lossless": True} if suffix == "webp" else {"disposal": 1, "blend": 1}
+    arguments = (
+        {"disposal": 2} if suffix == "gif" else {"lossless": True} if suffix == "webp" else {"disposal": 1, "blend": 1}
+    )
     path.write_bytes(animation(FORMS[suffix], clear=True, **arguments))
     before, plain = timing(path), frames_of(path)
     label(path, provider=provider)

@@ -97,14 +97,24 @@ OPERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "fit": lambda image: ImageOps.fit(image, (50, 70)),
     "mirror": ImageOps.mirror,
     "sheet": lambda image: _sheet(image),
-    "sheet-masked": lambda image: (sheet := Image.new("RGB", (300, 99)), sheet.paste(image, (1, 1), image.convert("L")))[0],
-    "alpha-below": lambda image: Image.alpha_composite(image.convert("RGBA"), Image.new("RGBA", image.size, (9, 9, 9, 9))),
+    "sheet-masked": lambda image: (
+        sheet := Image.new("RGB", (300, 99)),
+        sheet.paste(image, (1, 1), image.convert("L")),
+    )[0],
+    "alpha-below": lambda image: Image.alpha_composite(
+        image.convert("RGBA"), Image.new("RGBA", image.size, (9, 9, 9, 9))
+    ),
     "alpha-above": lambda image: Image.alpha_composite(Image.new("RGBA", image.size, "red"), image.convert("RGBA")),
-    "alpha-method": lambda image: (under := Image.new("RGBA", (200, 200)), under.alpha_composite(image.convert("RGBA")))[0],
+    "alpha-method": lambda image: (
+        under := Image.new("RGBA", (200, 200)),
+        under.alpha_composite(image.convert("RGBA")),
+    )[0],
     "blend-first": lambda image: Image.blend(image, Image.new("RGB", image.size), 0.2),
     "blend-second": lambda image: Image.blend(Image.new("RGB", image.size), image, 0.8),
     "composite": lambda image: Image.composite(Image.new("RGB", image.size), image, Image.new("L", image.size, 20)),
-    "composite-second": lambda image: Image.composite(image, Image.new("RGB", image.size), Image.new("L", image.size, 200)),
+    "composite-second": lambda image: Image.composite(
+        image, Image.new("RGB", image.size), Image.new("L", image.size, 200)
+    ),
     "exif_transpose": ImageOps.exif_transpose,
 }
 
@@ -300,5 +310,3 @@ def test_two_labels_written_after_each_other_leave_one(labelled, tmp_path: Path,
         assert one_label(tmp_path / f"again.{suffix}") == field(again)
         if suffix != "gif":  # Pillow does not say what XMP a GIF has
             assert field(again) == field(labelled)
-
-

@@ -114,7 +114,17 @@ def test_profile_exif_and_resolution_are_kept(suffix, provider, tmp_path: Path, 
         if after.get(name) != value and name.split(":")[0] not in ("System", "ExifTool", "Composite", "SourceFile")
     }
     # How the pixels are stored is the encoder's.
-    allowed = ("StripOffsets", "StripByteCounts", "RowsPerStrip", "Filter", "WebP_Flags", "MediaData", "Size", "Offset", "Extent")
+    allowed = (
+        "StripOffsets",
+        "StripByteCounts",
+        "RowsPerStrip",
+        "Filter",
+        "WebP_Flags",
+        "MediaData",
+        "Size",
+        "Offset",
+        "Extent",
+    )
     assert not {name: value for name, value in lost.items() if not name.endswith(allowed)}
     with Image.open(path) as image:
         assert image.info["icc_profile"] == PROFILE
@@ -238,7 +248,10 @@ def test_truncated_files(suffix, share, provider, tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP", b"II*\0\0\0\0\0"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP", b"II*\0\0\0\0\0"],
+)
 def test_what_is_no_picture(content, provider, tmp_path: Path):
     path = tmp_path / "in.png"
     path.write_bytes(content)
@@ -319,5 +332,3 @@ def test_pages_of_a_document(provider, tmp_path: Path, one_label):
             assert saved.info["compression"] == page.info["compression"]
             assert (np.asarray(saved)[:150] == np.asarray(page)[:150]).all()
             assert saved.tobytes() != page.tobytes()
-
-

@@ -47,7 +47,9 @@ def test_each_layout(layout, suffix, provider, tmp_path: Path, one_label):
         with pytest.raises(LabelError, match="hold 8 bits"):
             save(content, tmp_path / "out.webp", provider=provider)
         return
-    path = save(content, tmp_path / f"out.{suffix}", provider=provider, **({"lossless": True} if suffix == "webp" else {}))
+    path = save(
+        content, tmp_path / f"out.{suffix}", provider=provider, **({"lossless": True} if suffix == "webp" else {})
+    )
     read = one_label(path)
     assert read["ContentProducer"] == "acme"
     with Image.open(path) as saved:

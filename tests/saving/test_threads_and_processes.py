@@ -73,7 +73,10 @@ image.resize((80, 60)).save(sys.argv[1])
 def test_a_process_that_has_never_heard_of_labels(labelled, field, tmp_path: Path, one_label):
     path = tmp_path / "out.webp"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FRESH, str(path)], input=pickle.dumps(labelled), capture_output=True, timeout=60
+        [sys.executable, "-W", "error", "-c", FRESH, str(path)],
+        input=pickle.dumps(labelled),
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert one_label(path) == field(labelled)

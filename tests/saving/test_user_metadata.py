@@ -16,7 +16,7 @@ XMP = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
     b'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4">'
-    b'<dc:creator><rdf:Seq><rdf:li>Li Hua</rdf:li></rdf:Seq></dc:creator>%s</rdf:Description></rdf:RDF></x:xmpmeta>'
+    b"<dc:creator><rdf:Seq><rdf:li>Li Hua</rdf:li></rdf:Seq></dc:creator>%s</rdf:Description></rdf:RDF></x:xmpmeta>"
     b'<?xpacket end="w"?>'
 )
 OTHER = Label(content_producer="other", produce_id="x1", content_propagator="other", propagate_id="x1")
@@ -110,7 +110,9 @@ def test_the_users_pnginfo_is_kept(zipped, labelled, field, tmp_path: Path, exif
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "group4"])
 @pytest.mark.parametrize("kind", ["dict", "v1", "v2", "exif", "none"])
-def test_the_users_tiff_tags_are_kept(kind, compression, labelled, provider, tmp_path: Path, exif_tags, one_label, field):
+def test_the_users_tiff_tags_are_kept(
+    kind, compression, labelled, provider, tmp_path: Path, exif_tags, one_label, field
+):
     tags = {270: "a description", 315: "Li Hua"} | ({} if kind == "v1" else {282: 150.0})
     if kind == "dict":
         given = dict(tags)
@@ -135,7 +137,9 @@ def test_the_users_tiff_tags_are_kept(kind, compression, labelled, provider, tmp
         assert saved.tag_v2.tagtype[700] == 7
 
 
-def test_tiff_xmp_tag_of_the_user_and_of_the_opened_file(labelled, provider, tmp_path: Path, one_label, exif_tags, field):
+def test_tiff_xmp_tag_of_the_user_and_of_the_opened_file(
+    labelled, provider, tmp_path: Path, one_label, exif_tags, field
+):
     labelled.save(tmp_path / "tag.tif", tiffinfo={700: XMP % b""})
     assert one_label(tmp_path / "tag.tif") == field(labelled)
     assert exif_tags(tmp_path / "tag.tif")["XMP-xmp:Rating"] == 4
