@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-import re
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import EntryPoint
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ import pluggy
 
 from aigc_hooks import hookspecs
 from aigc_hooks.artifact import Adapter, Artifact, AuditRecord, Call, Carrier, Finding
+from aigc_hooks.discovery import DISTRIBUTION, entry_points, excluded
 from aigc_hooks.errors import LabelError, PluginError
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
@@ -31,7 +31,6 @@ BUILTINS = (
     "aigc_hooks.saving.plugin",
     "aigc_hooks.duties.audit",
 )
-DISTRIBUTION = "aigc-hooks"
 
 T = TypeVar("T")
 
@@ -64,7 +63,7 @@ class Hooks:
         # Who is registered last is asked first: our own come first, so that a third party can stand in for them.
         for name in BUILTINS:
             self._register(importlib.import_module(name), name, DISTRIBUTION)
-        for entry_point, distribution in _entry_points():
+        for entry_point, distribution in entry_points():
             self._load(entry_point, distribution)
         try:
             self._manager.check_pending()
@@ -79,7 +78,7 @@ class Hooks:
     def _load(self, entry_point: EntryPoint, distribution: str) -> None:
         """Loads one third-party plugin; one that is broken is skipped loudly, not fatally."""
         key = name = entry_point.name
-        problem = _excluded(name, distribution)
+        problem = excluded(name, distribution)
         if not problem:
             try:
                 if taken := self._infos.get(name):
@@ -216,7 +215,9 @@ class Hooks:
             plugin = _culprit(hook, error.__traceback__)
             by = f" of plugin {plugin!r}" if plugin else ""
             raise LabelError(
-                f"stage {stage}{by} failed, and nothing was released: {error}", stage=stage, plugin=plugin
+                f"stage {stage}{by} failed, and nothing was released: {str(error) or type(error).__name__}",
+                stage=stage,
+                plugin=plugin,
             ) from error
 
 
@@ -258,56 +259,6 @@ def _flat(results: Any) -> list[Finding]:
 
 def _ignore(results: Any) -> None:
     """Takes the results of hooks that have none."""
-
-
-def _entry_points() -> list[tuple[EntryPoint, str]]:
-    """Our own adapters, then third-party plugins, each by name: the order of the file system decides nothing."""
-    found: dict[str, tuple[str, list[EntryPoint]]] = {}
-    for distribution in distributions():
-        if entry_points := _plugins_of(distribution):
-            about: Any = distribution.metadata
-            # The first on the path is the one that Python imports.
-            found.setdefault(_canonical(about.get("Name", "?")), (about.get("Version", "?"), entry_points))
-    return sorted(
-        ((entry_point, f"{name} {version}") for name, (version, group) in found.items() for entry_point in group),
-        key=lambda pair: (_third_party(pair[1]), pair[0].name, pair[1]),
-    )
-
-
-def _plugins_of(distribution: Distribution) -> list[EntryPoint]:
-    # Asked first for the name of the group: most distributions bring no plugin, and need not be parsed.
-    if hookspecs.PROJECT not in (distribution.read_text("entry_points.txt") or ""):
-        return []
-    try:
-        return [entry_point for entry_point in distribution.entry_points if entry_point.group == hookspecs.PROJECT]
-    except Exception as error:
-        about: Any = distribution.metadata
-        warnings.warn(
-            f"the plugins of {about.get('Name')} were skipped: its entry points cannot be read: {error}", stacklevel=2
-        )
-        return []
-
-
-def _third_party(distribution: str) -> bool:
-    return not distribution.startswith(f"{DISTRIBUTION} ")
-
-
-def _excluded(name: str, distribution: str) -> str:
-    allowed = os.environ.get("AIGC_HOOKS_PLUGINS")
-    if _third_party(distribution) and allowed is not None and name not in _names(allowed):
-        return f"not in AIGC_HOOKS_PLUGINS={allowed}"
-    if name in _names(os.environ.get("AIGC_HOOKS_BLOCK_PLUGINS", "")):
-        return "in AIGC_HOOKS_BLOCK_PLUGINS"
-    return ""
-
-
-def _canonical(name: str) -> str:
-    """A distribution's name as PEP 503 normalises it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _names(text: str) -> set[str]:
-    return {name.strip() for name in text.split(",")}
 
 
 def _hook_names() -> list[str]:

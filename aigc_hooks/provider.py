@@ -7,38 +7,19 @@ that file, defaults.
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-ENV_PREFIX = "AIGC_HOOKS_"
-# Variables that steer the package itself and are no settings of a provider.
-CONTROL_VARIABLES = {
-    "AIGC_HOOKS_CONFIG": "path of the configuration file",
-    "AIGC_HOOKS_PROVIDER": "name of the provider where the call names none",
-    "AIGC_HOOKS_PLUGINS": "comma list: load only these third-party plugins; empty: none",
-    "AIGC_HOOKS_BLOCK_PLUGINS": "comma list: do not load these plugins",
-    "AIGC_HOOKS_TRACE": "1: print every hook call to standard error",
-}
+from aigc_hooks.layers import Layer, did_you_mean, environment, tables, two_lines
 
 MIN_TEXT_HEIGHT = 0.05
 """Least height of the label's characters, as a share of the picture's shorter side (GB 45438-2025, 5.2)."""
@@ -132,13 +113,6 @@ class Provider(_Settings):
         return text
 
 
-class Layer(NamedTuple):
-    """Settings from one source, and that source's name for messages."""
-
-    source: str
-    values: Mapping[str, Any]
-
-
 _overrides: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("aigc_hooks_overrides", default=())
 
 
@@ -187,7 +161,7 @@ def resolve(provider: str | Provider | None, overrides: Mapping[str, Any], *, in
     elif provider is None or isinstance(provider, str):
         name = provider or os.environ.get("AIGC_HOOKS_PROVIDER", "")
         origin = "" if provider else " (from AIGC_HOOKS_PROVIDER)"
-        layers += [*_environment(), *_tables(name, origin), Layer("", {"name": name})]
+        layers += [*environment(Provider.model_fields), *tables(name, origin), Layer("", {"name": name})]
     else:
         raise ConfigError(f"provider= takes a name or a Provider, found {type(provider).__name__} {provider!r}")
     return _build(layers)
@@ -224,15 +198,9 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 def _no_producer(name: str) -> str:
     return (
         "no producer is set, and none is invented. Name the service that generates the content in aigc.toml:\n\n"
-        f"{_two_lines(name)}\nor set AIGC_HOOKS_PRODUCER, or pass producer=…"
+        f"{two_lines(name)}\nor set AIGC_HOOKS_PRODUCER, or pass producer=…"
         + ("; what override() sets lasts only as long as its context" if _overrides.get() else "")
     )
-
-
-def _two_lines(name: str, prefix: str = "") -> str:
-    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-    head = f"[{prefix}providers.{key}]" if name else "# aigc.toml"
-    return f'    {head}\n    producer = "your-service-or-27-character-code"\n'
 
 
 def _config_error(error: ValidationError, layers: list[Layer], model: type[BaseModel]) -> ConfigError:
@@ -272,99 +240,4 @@ def _holds(values: Any, path: tuple[str, ...]) -> bool:
 
 def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
     known = list((ImageStyle if path[:-1] == ("image",) else model).model_fields)
-    return _did_you_mean(path[-1], known)
-
-
-def _did_you_mean(found: str, known: list[str], *, prefix: str = "") -> str:
-    # Without what they have in common, which would make any two of them alike.
-    close = difflib.get_close_matches(found.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
-    return f"; did you mean {prefix + close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}."
-
-
-def _environment() -> list[Layer]:
-    """A layer for each variable.
-
-    ``AIGC_HOOKS_WORDING`` is ``wording``, ``AIGC_HOOKS_IMAGE__POSITION`` is ``position`` in the table ``image``.
-    """
-    layers = []
-    for variable, text in sorted(os.environ.items()):
-        if not variable.startswith(ENV_PREFIX) or variable in CONTROL_VARIABLES or not text:
-            continue
-        name, *parts = variable.removeprefix(ENV_PREFIX).lower().split("__")
-        if name not in Provider.model_fields:
-            known = [*CONTROL_VARIABLES, *(ENV_PREFIX + field.upper() for field in Provider.model_fields)]
-            hint = _did_you_mean(variable, known, prefix=ENV_PREFIX)
-            raise ConfigError(f"environment variable {variable}={text!r} is no setting{hint}")
-        value: Any = text
-        if (name, *parts) == ("required_plugins",):
-            value = [plugin.strip() for plugin in text.split(",") if plugin.strip()]
-        for part in reversed(parts):
-            value = {part: value}
-        layers.append(Layer(f"environment variable {variable}", {name: value}))
-    return layers
-
-
-def _tables(name: str, origin: str) -> list[Layer]:
-    """The provider's table and the base table of the configuration file, strongest first."""
-    path = config_file()
-    if path is None:
-        if name:
-            raise ConfigError(
-                f"unknown provider {name!r}{origin}: neither aigc.toml nor [tool.aigc_hooks] in pyproject.toml was "
-                f"found in {Path.cwd()} or above. Write aigc.toml:\n\n{_two_lines(name)}"
-            )
-        return []
-    base = dict(_document(path))
-    prefix = "tool.aigc_hooks." if path.name == "pyproject.toml" else ""
-    providers = _table(base.pop("providers", {}), path, f"{prefix}providers")
-    layers = [Layer(f"{path} [{prefix[:-1]}]" if prefix else str(path), base)]
-    if name:
-        if name not in providers:
-            raise ConfigError(
-                f"unknown provider {name!r}{origin} in {path}{_did_you_mean(name, sorted(providers))} To add it:\n\n"
-                f"{_two_lines(name, prefix)}"
-            )
-        table = _table(providers[name], path, f"{prefix}providers.{name}")
-        layers.insert(0, Layer(f"{path} [{prefix}providers.{name}]", table))
-    return layers
-
-
-def _table(value: Any, path: Path, key: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {key} must be a table, found {value!r}")
-    return value
-
-
-def config_file() -> Path | None:
-    """The configuration in force: ``AIGC_HOOKS_CONFIG``, or the nearest file in the working folder or above it."""
-    if given := os.environ.get("AIGC_HOOKS_CONFIG"):
-        return Path(given)
-    try:
-        folder = Path.cwd()
-        for parent in (folder, *folder.parents):
-            if (path := parent / "aigc.toml").is_file():
-                return path
-            if (path := parent / "pyproject.toml").is_file() and _document(path):
-                return path
-    except OSError as error:  # the working folder is gone, or closed to us
-        raise ConfigError(f"cannot look for aigc.toml: {error}; set AIGC_HOOKS_CONFIG to its path") from error
-    return None
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """The settings in one file."""
-    try:
-        # With or without the byte order mark that Windows editors put first.
-        whole = _parse(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    if path.name != "pyproject.toml":
-        return whole
-    return _table(_table(whole.get("tool", {}), path, "tool").get("aigc_hooks", {}), path, "tool.aigc_hooks")
-
-
-@lru_cache(maxsize=16)
-def _parse(text: str) -> dict[str, Any]:
-    # By its text: the time stamp of a file does not tell two quick writes apart.
-    document: dict[str, Any] = tomllib.loads(text)
-    return document
+    return did_you_mean(path[-1], known)

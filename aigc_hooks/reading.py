@@ -51,6 +51,7 @@ def _read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None) -> Readi
     carriers = hooks().carriers
     for carrier in carriers:
         if carrier.sniff(head):
+            stream.seek(0)
             return Reading(carrier.name, tuple([field.parse(raw) for raw in carrier.read(stream)]))
     what = "this content" if path is None else repr(os.fspath(path))
     if not head:

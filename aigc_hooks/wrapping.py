@@ -16,8 +16,9 @@ from importlib.metadata import PackageNotFoundError, requires
 from typing import Any, TypeVar
 
 from aigc_hooks.artifact import Adapter
+from aigc_hooks.discovery import DISTRIBUTION
 from aigc_hooks.errors import AdapterNotFoundError, UnsupportedVersionError
-from aigc_hooks.plugins import DISTRIBUTION, hooks
+from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 import aigc_hooks
 from aigc_hooks import ConfigError, ImageStyle, Provider, override
-from aigc_hooks.provider import ENV_PREFIX, active, config_file, resolve
+from aigc_hooks.layers import ENV_PREFIX, config_file
+from aigc_hooks.provider import active, resolve
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from aigc_hooks import hookspecs
-from aigc_hooks.provider import CONTROL_VARIABLES, ImageStyle, Provider
+from aigc_hooks.layers import CONTROL_VARIABLES
+from aigc_hooks.provider import ImageStyle, Provider
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -75,10 +75,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    from aigc_hooks.provider import CONTROL_VARIABLES
-
-    # Else the settings refuse it as an unknown one.
-    CONTROL_VARIABLES.setdefault("AIGC_HOOKS_DEBUG", "1: aigc-hooks shows the traceback of an error")
+    """Options of every command."""
 
 
 @app.command()

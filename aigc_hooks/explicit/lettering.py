@@ -115,6 +115,11 @@ def _glyph(path: Path, size: int, character: str) -> Image.Image:
 
 @functools.lru_cache(maxsize=64)
 def load_font(path: Path, size: int) -> Font:
+    """A font at a size in pixels.
+
+    Raises:
+        ConfigError: The file is no font, or cannot be read.
+    """
     from PIL import ImageFont
 
     try:

@@ -81,10 +81,7 @@ def _words(hard: Image.Image, image: Image.Image) -> Image.Image:
     """The label in a 16-bit mode. It has no mode with alpha: a value that means transparent is avoided by one."""
     key = image.info.get("transparency")
     black, white = int(key == 0), 65535 - int(key == 65535)
-    halves = [
-        hard.point(lambda value, shift=shift: (white if value else black) >> shift & 255)  # type: ignore[misc]
-        for shift in (8, 0)
-    ]
+    halves = [hard.point(lambda value, shift=shift: (white if value else black) >> shift & 255) for shift in (8, 0)]
     big = image.mode == "I;16B" or (image.mode == "I;16N" and sys.byteorder == "big")
     pairs = Image.merge("LA", halves if big else halves[::-1])
     return Image.frombytes(image.mode, hard.size, pairs.tobytes())
@@ -134,16 +131,19 @@ def _palette_inks(image: Image.Image) -> _Ink | None:
 
 def _index(colour: bytes, colours: list[bytes], used: list[int], info: dict[Any, Any]) -> int | None:
     """Where a colour stands in a palette, opaque, or where there is room for it; None where there is none."""
-    transparency = info.get("transparency")  # an index, or the alpha of each
+    transparency: int | bytes | None = info.get("transparency")  # an index, or the alpha of each
     alphas = transparency if isinstance(transparency, bytes) else b""
-    clear = {index for index, alpha in enumerate(alphas) if alpha < 255} | {transparency}
+    clear = {index for index, alpha in enumerate(alphas) if alpha < 255}
+    if isinstance(transparency, int):
+        clear.add(transparency)
+    background: object = info.get("background")
     for index in range(256):
         if index < len(colours) and colours[index] == colour and index not in clear:
             used[index] += 1
             return index
     room = [*range(len(colours), 256), *range(len(colours))]
     for index in room:
-        if not used[index] and index not in clear and index != info.get("background"):
+        if not used[index] and index not in clear and index != background:
             colours += [bytes(3)] * (index + 1 - len(colours))
             colours[index] = colour
             used[index] += 1

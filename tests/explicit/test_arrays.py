@@ -206,7 +206,7 @@ def test_a_bright_spot_under_the_label_is_seen_too(provider):
     ids=lambda content: f"{type(content).__name__}-{content.dtype}-{tuple(content.shape)}",
 )
 def test_what_is_no_picture_is_refused(content, provider):
-    with pytest.raises(UnsupportedOutputError, match="dtype|shape"):
+    with pytest.raises(UnsupportedOutputError, match=r"dtype|shape"):
         label(content, provider=provider)
 
 

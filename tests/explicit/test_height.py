@@ -53,7 +53,7 @@ def test_every_character_of_the_default_wording_is_high_enough(width, height, te
     assert high - low >= needed(width, height)
 
 
-@pytest.mark.parametrize("character", list("AIaiegnrtxz0123456789人工智能生成合由本图片内容请注意") + ["Q", "g"])
+@pytest.mark.parametrize("character", list("AIQaiegnrtxz0123456789人工智能生成合由本图片内容请注意"))
 def test_each_counted_character_is_high_enough_alone(character, text_on_black):
     # The wording's other characters are told apart by drawing it with and without the one that is measured.
     wording = f"AI生成{character}"

@@ -74,7 +74,7 @@ except OSError as error:
 def test_a_device_without_room(labelled):
     with pytest.raises(OSError, match="No space left"):
         labelled.save("/dev/full", "PNG")
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
 
 def test_a_read_only_file_and_a_read_only_folder(tmp_path: Path):
@@ -134,9 +134,14 @@ while True:
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path):
     path = tmp_path / "out.txt"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
 

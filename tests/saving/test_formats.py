@@ -1,4 +1,4 @@
-"""Every carrier, every way in which Pillow saves: exactly one label, the same for an independent reader (M-11, F rows)."""
+"""Every carrier, every way in which Pillow saves: one label, the same for an independent reader (M-11, F rows)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_each_carrier(name, labelled, plain, field, tmp_path: Path, one_label):
     twin.save(bare, **FORMATS[name])
     with Image.open(bare) as saved:
         assert (np.asarray(saved.convert("RGB"), int) == pixels).all(), "the label changed decoded pixels"
-    assert sorted(os.listdir(tmp_path)) == sorted([name, bare.name])
+    assert sorted(tmp_path.iterdir()) == sorted([path, bare])
 
 
 def test_group4_and_16_bit_and_both_byte_orders(provider, tmp_path: Path, one_label, field):

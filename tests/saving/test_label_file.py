@@ -261,7 +261,7 @@ def test_what_is_no_picture(content, provider, tmp_path: Path):
 
 
 def test_missing_files_and_folders(provider, tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="none.png"):
+    with pytest.raises(FileNotFoundError, match=r"none\.png"):
         label(tmp_path / "none.png", provider=provider)
     with pytest.raises(IsADirectoryError):
         label(tmp_path, provider=provider)

@@ -80,7 +80,7 @@ def test_formats_that_come_later_are_refused_too(labelled, tmp_path: Path):
 
 
 def test_an_unknown_suffix(labelled, tmp_path: Path):
-    with pytest.raises(ValueError, match="unknown file extension: .xyz"):
+    with pytest.raises(ValueError, match=r"unknown file extension: \.xyz"):
         labelled.save(tmp_path / "out.xyz")
     with pytest.raises(ValueError, match="unknown file extension"):
         labelled.save(tmp_path / "out")
@@ -94,7 +94,7 @@ def test_pages_cannot_be_appended_behind_an_unlabelled_first(suffix, labelled, p
     path = tmp_path / f"out.{suffix}"
     plain.save(path)
     before = path.read_bytes()
-    with pytest.raises((LabelError, UnsupportedCarrierError), match="append|no place"):
+    with pytest.raises((LabelError, UnsupportedCarrierError), match=r"append|no place"):
         labelled.save(path, append=True, save_all=True)
     assert path.read_bytes() == before
 

@@ -172,7 +172,7 @@ def test_another_label_in_a_jpeg_comment_is_refused(labelled, tmp_path: Path):
 
 def test_xmp_that_is_no_xml_is_refused(labelled, tmp_path: Path):
     for suffix in ("jpg", "png", "webp", "gif", "tif"):
-        with pytest.raises(CarrierError, match="not well-formed|no rdf"):
+        with pytest.raises(CarrierError, match=r"not well-formed|no rdf"):
             labelled.save(tmp_path / f"out.{suffix}", xmp=b"<x:oops")
     assert not list(tmp_path.iterdir())
 
