@@ -55,11 +55,11 @@ def draw(pixels: Any, provider: Provider) -> Covered:
     if not pixels.size if not is_tensor(pixels) else not pixels.numel():
         raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
     white = _white(pixels)
-    _check_range(pixels, axis, white, _SAMPLE)
+    _check_range(_host(pixels), axis, white, _SAMPLE)
     height, width = _size(pixels, axis)
     mark = stencil(width, height, provider)
-    with _writable(pixels):
-        region = _region(pixels, axis, mark.box)
+    with _writable(pixels) as values:
+        region = _region(values, axis, mark.box)
         _check_range(region, axis, white, 1)
         before = region.clone() if is_tensor(region) else region.copy()
         _blend(region, before, mark, axis, white)
@@ -93,7 +93,7 @@ def shows_label(pixels: Any, provider: Provider) -> bool:
         mark = stencil(width, height, provider)
     except (UnsupportedOutputError, LabelError):
         return False
-    region = _region(pixels, axis, mark.box)
+    region = _region(_host(pixels), axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
     text, plate = (
@@ -125,7 +125,9 @@ def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
     copy = pixels.clone() if is_tensor(pixels) else pixels.copy()
     region = _region(copy, channel_axis(copy), covered.box)
     if is_tensor(copy):
-        region.copy_(covered.before)
+        import torch
+
+        region.copy_(torch.as_tensor(covered.before))
     else:
         region[...] = covered.before
     return copy
@@ -215,13 +217,23 @@ def _aligned(values: Any, region: Any, axis: int | None) -> Any:
     return torch.from_numpy(numpy.ascontiguousarray(values)).to(region.device, dtype)
 
 
+def _host(pixels: Any) -> Any:
+    """A tensor's own memory as an array where NumPy can see it, else the tensor.
+
+    A label is small: torch would spend its time on waking threads.
+    """
+    if is_tensor(pixels) and pixels.device.type == "cpu" and str(pixels.dtype) != "torch.bfloat16":
+        return pixels.detach().numpy()
+    return pixels
+
+
 @contextmanager
-def _writable(pixels: Any) -> Iterator[None]:
-    """The mode in which a tensor may be written in place; refuses what cannot be."""
+def _writable(pixels: Any) -> Iterator[Any]:
+    """The values to write to, in the mode in which a tensor may be written in place; refuses what cannot be."""
     if not is_tensor(pixels):
         if not pixels.flags.writeable:
             raise LabelError("the array is read-only; pass a copy: label(array.copy())", stage="render_explicit")
-        yield
+        yield pixels
         return
     import torch
 
@@ -232,4 +244,6 @@ def _writable(pixels: Any) -> Iterator[None]:
             stage="render_explicit",
         )
     with torch.inference_mode() if pixels.is_inference() else torch.no_grad():
-        yield
+        yield _host(pixels)
+        # Written behind its back: autograd must know, or a backward pass would take the old values for granted.
+        pixels.narrow(0, 0, 0).zero_()

@@ -141,13 +141,13 @@ def _index(colour: bytes, colours: list[bytes], used: list[int], info: dict[Any,
         if index < len(colours) and colours[index] == colour and index not in clear:
             used[index] += 1
             return index
-    room = [*range(len(colours), 256), *range(len(colours))]
-    for index in room:
-        if not used[index] and index not in clear and index != background:
-            colours += [bytes(3)] * (index + 1 - len(colours))
-            colours[index] = colour
-            used[index] += 1
-            return index
+    room: list[int] = [*range(len(colours), 256), *range(len(colours))]
+    for free in room:
+        if used[free] == 0 and free not in clear and free != background:
+            colours += [bytes(3)] * (free + 1 - len(colours))
+            colours[free] = colour
+            used[free] += 1
+            return free
     return None
 
 

@@ -244,6 +244,15 @@ def test_plain_pictures_do_not_count_as_labelled(side, fill, provider):
     assert high - low >= 80
 
 
+def test_autograd_knows_that_the_pixels_changed(provider):
+    weight = torch.ones(1, requires_grad=True)
+    picture = torch.full((3, H, W), 0.5)
+    loss = (weight * picture).sum()
+    label(picture, provider=provider)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def test_one_unlabelled_picture_in_a_batch_is_found(provider):
     batch = np.full((3, H, W, 3), 90, np.uint8)
     label(batch, provider=provider)
