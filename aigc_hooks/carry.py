@@ -1,18 +1,18 @@
 """How a label stays with content in memory until it is saved.
 
-A PIL image carries it in ``info``, which Pillow hands on through resize, crop, convert, rotate, copy and pickle. Arrays
-and tensors have no such place: they are remembered by identity for as long as they live.
+A PIL image carries it in ``info``, which Pillow hands on through resize, crop, convert, rotate, copy and pickle.
+Arrays and tensors have no such place: each picture in one is remembered by where its pixels lie, for as long as they
+lie there, so that a batch, a slice of it and a view of either are known again.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import weakref
 from typing import Any, NamedTuple
 
 from aigc_hooks.labels import FIELD_NAME, Label
-from aigc_hooks.media import is_picture
+from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
 
 
@@ -55,10 +55,14 @@ def _teach_pillow() -> None:
 
 
 class _Remembered(NamedTuple):
-    reference: weakref.ref[Any]
+    """One picture of an array or tensor."""
+
+    owner: weakref.ref[Any]
+    layout: tuple[Any, ...]
     label: Label
     provider: Provider
     covered: Any
+    number: int | None
 
 
 _arrays: dict[int, _Remembered] = {}
@@ -70,10 +74,40 @@ def carry(content: Any, label: Label, provider: Provider, covered: Any = None) -
         _teach_pillow()
         content.info[FIELD_NAME] = Mark(label, provider, covered)
         return
-    key = id(content)
-    forget = functools.partial(_arrays.pop, key)  # bound here: at exit, a module's names may be gone before its arrays
-    # The entry goes when the array does, before its id can be another's.
-    _arrays[key] = _Remembered(weakref.ref(content, lambda _: forget(None)), label, provider, covered)
+    layout, places = _pictures(content)
+    pop = _arrays.pop  # bound here: at exit, a module's names may be gone before its arrays
+
+    def forget(_: object) -> None:
+        for place in places:
+            pop(place, None)
+
+    # The entries go with the memory, before its place can be another's.
+    owner = weakref.ref(_owner(content), forget)
+    for index, place in enumerate(places):
+        _arrays[place] = _Remembered(owner, layout, label, provider, covered, index if content.ndim == 4 else None)
+
+
+def _pictures(content: Any) -> tuple[tuple[Any, ...], list[int]]:
+    """How a picture of an array or tensor lies in memory, and where each one begins."""
+    if is_tensor(content):
+        start, unit = content.data_ptr(), content.element_size()
+        strides = tuple(stride * unit for stride in content.stride())
+    else:
+        start, strides = content.__array_interface__["data"][0], content.strides
+    shape = tuple(content.shape)
+    kind = str(content.dtype).removeprefix("torch.")
+    if len(shape) != 4:
+        return (shape, strides, kind), [start]
+    return (shape[1:], strides[1:], kind), [start + strides[0] * index for index in range(shape[0])]
+
+
+def _owner(content: Any) -> Any:
+    """What keeps the memory alive: the tensor or array that a view, or an array around a tensor, belongs to."""
+    while True:
+        above = content._base if is_tensor(content) else content.base
+        if not (is_array(above) or is_tensor(above)):
+            return content
+        content = above
 
 
 def carried(content: Any) -> Label | None:
@@ -90,8 +124,13 @@ def labelled_by(content: Any) -> Provider | None:
 
 def covered_by(content: Any) -> Any:
     """What the content had under its explicit label, as the renderer keeps it, or None."""
-    mark = mark_of(content) if is_picture(content) else _remembered(content)
-    return mark.covered if mark else None
+    if is_picture(content):
+        mark = mark_of(content)
+        return mark.covered if mark else None
+    entries = _entries(content)
+    if not entries or any(entry.covered is not entries[0].covered for entry in entries) or not entries[0].covered:
+        return None
+    return entries[0].covered.part([entry.number for entry in entries], batch=content.ndim == 4)
 
 
 def mark_of(image: Any) -> Mark | None:
@@ -102,5 +141,15 @@ def mark_of(image: Any) -> Mark | None:
 
 
 def _remembered(content: Any) -> _Remembered | None:
-    entry = _arrays.get(id(content))
-    return entry if entry is not None and entry.reference() is content else None
+    """The entry that all pictures of an array or tensor agree in."""
+    entries = _entries(content)
+    return entries[0] if entries and all(entry.label == entries[0].label for entry in entries) else None
+
+
+def _entries(content: Any) -> list[_Remembered]:
+    """The entries of all pictures in an array or tensor; none where one picture has none."""
+    if not _arrays:
+        return []
+    layout, places = _pictures(content)
+    entries = [entry for place in places if (entry := _arrays.get(place)) and entry.layout == layout]
+    return entries if len(entries) == len(places) else []

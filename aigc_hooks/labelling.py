@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
-from aigc_hooks.carry import labelled_by
+from aigc_hooks.carry import carried, carry, labelled_by
 from aigc_hooks.errors import ForeignLabelError, LabelError, UnsupportedOutputError
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -31,9 +31,9 @@ def label(
     Labelling is idempotent: what this provider has already labelled is left as it is and keeps its produce id.
 
     Args:
-        content: A PIL image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``), or
-            a list or tuple of them, nested or not: labelled in place. A path: the picture file is labelled in place or
-            to ``output``, keeping its metadata.
+        content: A PIL image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``),
+            or a list or tuple of them, nested or not: labelled in place. A path: the picture file is labelled in
+            place or to ``output``, keeping its metadata.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; its suffix chooses the format.
         **overrides: Settings of ``Provider`` for this call.
@@ -176,14 +176,19 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
     from aigc_hooks.saving.files import PictureFile
 
     file = PictureFile.open(path, output or path)
-    labelled(file.frames, provider, source=path.name)
+    first, *others = file.frames
+    labelled(first, provider, source=path.name)
+    made = carried(first)
+    for frame in others:
+        # One file, one label (GB 45438-2025, 6.1 c): every frame shows it and none gets a number of its own.
+        if made is not None and carried(frame) is None:
+            carry(frame, made, provider)
+        labelled(frame, provider, source=path.name)
     file.save()
     return file.target
 
 
-def save(
-    content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any
-) -> Path:
+def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
     """Saves a picture with both labels, labelling it first where that has not been done.
 
     It is the twin of ``Image.save`` for arrays and tensors, which have no saver of their own.

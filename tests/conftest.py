@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -31,11 +32,13 @@ def provider() -> Provider:
 
 @pytest.fixture(scope="session")
 def command() -> Callable[..., bytes]:
-    """Runs a tool of the system; one that is missing fails the test, it does not skip it."""
+    """Runs a tool of the system. One that is missing fails the test in CI; elsewhere the test is skipped aloud."""
 
     def run(name: str, *arguments: str | Path) -> bytes:
         path = shutil.which(name)
-        assert path, f"{name} is not installed; apt-get install it"
+        if path is None or (name == "tesseract" and b"chi_sim" not in subprocess.check_output([path, "--list-langs"])):
+            outcome = pytest.fail if os.environ.get("CI") else pytest.skip
+            outcome(f"{name} is not installed: see the README's list of Debian packages")
         done = subprocess.run([path, *map(str, arguments)], capture_output=True, timeout=120)
         assert done.returncode == 0, f"{name}: {done.stderr.decode(errors='replace')}"
         return done.stdout

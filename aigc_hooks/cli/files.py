@@ -127,7 +127,11 @@ def _progress(total: int) -> Any:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
-        TextColumn("labelling 标识中"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=screen,
+        TextColumn("labelling 标识中"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=screen,
         transient=True,
     )
     progress.add_task("", total=total)

@@ -24,12 +24,27 @@ class Covered:
     """What an array had under its label.
 
     Attributes:
-        box: Left, top, right, bottom in pixels.
-        before: The values in the box before the label, same layout as the array.
+        mark: The label that was drawn.
+        before: The values in its box before, same layout as the array.
     """
 
-    box: tuple[int, int, int, int]
+    mark: Stencil
     before: Any
+
+    def part(self, indices: list[int | None], *, batch: bool) -> Covered:
+        """What some pictures of a batch had under the label, as a batch or, of one picture, without that axis."""
+        pictures = [self.before if index is None else self.before[index] for index in indices]
+        if not batch:
+            return Covered(self.mark, pictures[0])
+        if len(pictures) == len(self.before) and indices == list(range(len(pictures))):
+            return self
+        if is_tensor(self.before):
+            import torch
+
+            return Covered(self.mark, torch.stack(pictures))
+        import numpy
+
+        return Covered(self.mark, numpy.stack(pictures))
 
 
 def draw(pixels: Any, provider: Provider) -> Covered:
@@ -37,8 +52,9 @@ def draw(pixels: Any, provider: Provider) -> Covered:
 
     Args:
         pixels: (H,W), (H,W,C) or (B,H,W,C) array, or (H,W), (C,H,W) or (B,C,H,W) tensor on any device; C is 1 grey,
-            2 grey and alpha, 3 RGB or 4 RGB and alpha. Floating point in 0–1 of any width, uint8 in 0–255 or uint16 in
-            0–65535. Channels may also come first in an array and last in a tensor.
+            2 grey and alpha, 3 RGB or 4 RGB and alpha. Floating point of any width in 0–1, or in −1–1 where there are
+            negative values; uint8 in 0–255 or uint16 in 0–65535. Channels may also come first in an array and last in
+            a tensor.
         provider: Gives wording and style.
 
     Raises:
@@ -54,23 +70,22 @@ def draw(pixels: Any, provider: Provider) -> Covered:
         )
     if not pixels.size if not is_tensor(pixels) else not pixels.numel():
         raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
-    white = _white(pixels)
-    _check_range(_host(pixels), axis, white, _SAMPLE)
+    black, white = _range(pixels, axis)
     height, width = _size(pixels, axis)
     mark = stencil(width, height, provider)
     with _writable(pixels) as values:
         region = _region(values, axis, mark.box)
-        _check_range(region, axis, white, 1)
+        _check_range(region, axis, black, white, every=1)
         before = region.clone() if is_tensor(region) else region.copy()
-        _blend(region, before, mark, axis, white)
-    return Covered(mark.box, before)
+        _blend(region, before, mark, axis, black, white)
+    return Covered(mark, before)
 
 
-def _blend(region: Any, before: Any, mark: Stencil, axis: int | None, white: float) -> None:
+def _blend(region: Any, before: Any, mark: Stencil, axis: int | None, black: float, white: float) -> None:
     """Draws into a view of the label's box, picture by picture: a batch at once would take its box many times over."""
     pictures = list(zip(region, before, strict=True)) if region.ndim == 4 else [(region, before)]
     keep, add = _weights(mark, pictures[0][0], axis)
-    add = add * white
+    add = add * white + (1 - keep - add) * black
     for target, plain in pictures:
         if is_tensor(target):
             # Multiplication takes no wide unsigned integers in torch.
@@ -85,22 +100,31 @@ def _blend(region: Any, before: Any, mark: Stencil, axis: int | None, white: flo
 def shows_label(pixels: Any, provider: Provider) -> bool:
     """Whether every picture shows this provider's label, legibly, where the provider's style puts it."""
     axis = channel_axis(pixels)
+    if axis == NO_PICTURE or 0 in pixels.shape:
+        return False
     try:
-        white = _white(pixels)
-        height, width = _size(pixels, axis) if axis != NO_PICTURE else (0, 0)
-        if not height or not width or 0 in pixels.shape:
-            return False
-        mark = stencil(width, height, provider)
+        height, width = _size(pixels, axis)
+        return _shows(pixels, axis, stencil(width, height, provider))
     except (UnsupportedOutputError, LabelError):
         return False
+
+
+def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
+    """Whether every picture shows a label.
+
+    Raises:
+        LabelError: The values leave the range of their dtype.
+        UnsupportedOutputError: The dtype is no picture's.
+    """
+    black, white = _range(pixels, axis)
     region = _region(_host(pixels), axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
     text, plate = (
         _aligned(_values(mask.convert("L")), colours, axis) > 0.5 for mask in (mark.text_mask, mark.plate_mask)
     )
-    tolerance = white / 64
-    least, most = white * mark.full / 255 - tolerance, white * (1 - mark.opacity) + tolerance
+    span = white - black
+    least, most = black + span * (mark.full / 255 - 1 / 64), black + span * (1 - mark.opacity + 1 / 64)
     return all(_legible(picture, axis, text, plate, least, most) for picture in pictures)
 
 
@@ -118,12 +142,17 @@ def _legible(picture: Any, axis: int | None, text: Any, plate: Any, least: float
     return bool(((alpha >= least) | ~inside).all())
 
 
-def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
+def restored(pixels: Any, covered: Covered) -> Any | None:
     """A copy as it was before the label, or None if the label is not there any more; see ``picture.restored``."""
-    if not shows_label(pixels, provider):
+    axis = channel_axis(pixels)
+    try:
+        if not _shows(pixels, axis, covered.mark):
+            return None
+    except LabelError:  # the values were scaled since
         return None
-    copy = pixels.clone() if is_tensor(pixels) else pixels.copy()
-    region = _region(copy, channel_axis(copy), covered.box)
+    # In the same order in memory: a model's last bits depend on it.
+    copy = pixels.clone() if is_tensor(pixels) else pixels.copy(order="K")
+    region = _region(copy, axis, covered.mark.box)
     if is_tensor(copy):
         import torch
 
@@ -131,6 +160,18 @@ def restored(pixels: Any, covered: Covered, provider: Provider) -> Any | None:
     else:
         region[...] = covered.before
     return copy
+
+
+def _range(pixels: Any, axis: int | None) -> tuple[float, float]:
+    """The values of black and white, checked against a sample of the pixels.
+
+    Raises:
+        LabelError: The values leave the range of their dtype.
+        UnsupportedOutputError: The dtype is no picture's.
+    """
+    white = _white(pixels)
+    low = _check_range(_host(pixels), axis, -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
+    return (-1.0 if low < -_SLACK else 0.0), white
 
 
 def _white(pixels: Any) -> float:
@@ -146,20 +187,22 @@ def _white(pixels: Any) -> float:
     )
 
 
-def _check_range(pixels: Any, axis: int | None, white: float, every: int) -> None:
-    """Refuses float pixels in −1–1 or 0–255: white text would not be white there. A sample of them tells."""
+def _check_range(pixels: Any, axis: int | None, black: float, white: float, *, every: int) -> float:
+    """The darkest value of a sample; refuses float pixels in 0–255, where white text would not be white."""
     if white != 1.0:
-        return
+        return 0.0
     step = slice(None, None, every)
     sample = pixels[..., step, step, :] if axis == -1 else pixels[..., step, step]
     if is_tensor(sample):
         sample = sample.detach()
     low, high = float(sample.min()), float(sample.max())
-    if not (low >= -_SLACK and high <= 1 + _SLACK):  # also true of NaN
+    if not (low >= black - _SLACK and high <= 1 + _SLACK):  # also true of NaN
         raise LabelError(
-            f"floating-point pixels must lie in 0–1, found {low:.3g} to {high:.3g}; scale them, or convert to uint8",
+            f"floating-point pixels must lie in 0–1, or in −1–1, found {low:.3g} to {high:.3g}; scale them, or convert "
+            "to uint8",
             stage="render_explicit",
         )
+    return low
 
 
 def _size(pixels: Any, axis: int | None) -> tuple[int, int]:

@@ -14,33 +14,37 @@ from aigc_hooks.provider import Provider
 
 
 @hookimpl
-def aigc_prepare(call: Call, provider: Provider) -> None:
+def aigc_prepare(call: Call) -> None:
     """Gives a model its own labelled pictures back without the label, which it would paint into the next one."""
-    call.arguments[:] = [_clean(value, provider) for value in call.arguments]
+    call.arguments[:] = [_clean(value) for value in call.arguments]
     for name, value in call.keywords.items():
-        call.keywords[name] = _clean(value, provider)
+        call.keywords[name] = _clean(value)
 
 
-def _clean(value: Any, provider: Provider) -> Any:
-    if isinstance(value, (list, tuple)) and any(
-        is_picture(item) or is_array(item) or is_tensor(item) for item in value
-    ):
-        return type(value)([_clean(item, provider) for item in value])
+def _clean(value: Any) -> Any:
+    """A value without own labels, in lists, tuples and dicts as well; the value itself where it has none."""
+    if isinstance(value, dict):
+        items = {key: _clean(item) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in value) else value
+    if isinstance(value, (list, tuple)):
+        cleaned = [_clean(item) for item in value]
+        if all(one is other for one, other in zip(cleaned, value, strict=True)):
+            return value
+        return type(value)(*cleaned) if hasattr(value, "_fields") else type(value)(cleaned)
+    clean = None
     if is_picture(value) and (covered := covered_by(value)):
         from aigc_hooks.explicit import picture
 
-        restored = picture.restored(value, covered)
-        return value if restored is None else restored
-    if (is_array(value) or is_tensor(value)) and (covered := covered_by(value)):
+        clean = picture.restored(value, covered)
+    elif (is_array(value) or is_tensor(value)) and (covered := covered_by(value)):
         from aigc_hooks.explicit import array
 
-        clean = array.restored(value, covered, provider)
-        return value if clean is None else clean
-    return value
+        clean = array.restored(value, covered)
+    return value if clean is None else clean
 
 
 @hookimpl
-def aigc_detect(artifact: Artifact) -> Iterable[Finding] | None:
+def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | None:
     """Finds the label that content carries in memory, or that an image was opened with."""
     content = artifact.content
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
@@ -51,6 +55,12 @@ def aigc_detect(artifact: Artifact) -> Iterable[Finding] | None:
 
             # A copy, a conversion or a smaller one shows the label as well; one that was cropped or drawn on does not.
             artifact.visible = picture.still_shows(content, covered)
+        elif not artifact.visible and not is_picture(content):
+            from aigc_hooks.explicit import array
+
+            artifact.visible = array.shows_label(content, provider)
+            if not artifact.visible:
+                return None  # a buffer that was filled anew: another picture, which gets a number of its own
         return [Finding(label, "memory", (), label.to_json())]
     if is_picture(content) and content.info:
         from aigc_hooks.reading import read_label
@@ -83,9 +93,6 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
     if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):
-        from aigc_hooks.saving import pictures
-
-        pictures.install()
         carry(artifact.content, label, provider, artifact.covered)
         artifact.places.append("info")
     elif is_array(artifact.content) or is_tensor(artifact.content):

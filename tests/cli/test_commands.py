@@ -105,8 +105,10 @@ def test_errors_are_one_message_without_a_traceback(script: Script, folder: Path
     assert plain.returncode == 2
     assert plain.stderr.startswith("aigc-hooks: error: cannot read the configuration")
     assert len(plain.stderr.splitlines()) == 1
-    for debug in (script("--debug", "label", "cat.png", "--out", "out"),
-                  script("label", "cat.png", "--out", "out", AIGC_HOOKS_DEBUG="1")):
+    for debug in (
+        script("--debug", "label", "cat.png", "--out", "out"),
+        script("label", "cat.png", "--out", "out", AIGC_HOOKS_DEBUG="1"),
+    ):
         assert debug.returncode == 2
         assert "Traceback (most recent call last)" in debug.stderr
         assert debug.stderr.splitlines()[-1] == plain.stderr.rstrip("\n")

@@ -20,12 +20,16 @@ Script = Callable[..., subprocess.CompletedProcess[str]]
 NAMES = ["aigc-demo.jpg", "aigc-demo.png", "aigc-demo.webp"]
 
 
-def exiftool(path: Path) -> dict[str, str]:
+@pytest.fixture
+def exiftool(command: Callable[..., bytes]) -> Callable[[Path], dict[str, str]]:
     """The label as ExifTool reads it."""
-    command = ["exiftool", "-json", "-XMP-TC260:all", str(path)]
-    (found,) = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
-    value = found["Aigc"]
-    return value if isinstance(value, dict) else json.loads(value)
+
+    def read(path: Path) -> dict[str, str]:
+        (found,) = json.loads(command("exiftool", "-json", "-XMP-TC260:all", path))
+        value = found["Aigc"]
+        return value if isinstance(value, dict) else json.loads(value)
+
+    return read
 
 
 def packet(path: Path) -> str:
@@ -35,7 +39,7 @@ def packet(path: Path) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def test_demo(script: Script) -> None:
+def test_demo(script: Script, exiftool: Callable[[Path], dict[str, str]]) -> None:
     result = script("demo")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""

@@ -208,9 +208,7 @@ def test_wrong_calls_and_settings(cli: Cli, picture: Picture, arguments: list[st
     assert Path("cat.png").read_bytes() == before
 
 
-def test_without_a_producer_nothing_is_labelled(
-    cli: Cli, picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_producer_nothing_is_labelled(cli: Cli, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIGC_HOOKS_PRODUCER")
     picture("cat.png")
     result = cli("label", "cat.png", "--out", "out")

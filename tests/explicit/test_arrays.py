@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from aigc_hooks import LabelError, UnsupportedOutputError, label
+from aigc_hooks.carry import carried
 
 W, H = 160, 120
 NUMPY = ["float16", "float32", "float64", "uint8", "uint16"]
@@ -162,24 +163,77 @@ def test_autograd_and_inference_tensors(provider):
     "pixels",
     [
         values(3, "float32") * 255,
-        values(3, "float32") * 2 - 1,
+        values(3, "float32") * 4 - 2,
         np.full((H, W, 3), np.nan, np.float32),
         np.full((H, W, 3), np.inf, np.float32),
         np.full((H, W, 3), 100, np.float16),
     ],
-    ids=["0-255", "-1-1", "nan", "inf", "half"],
+    ids=["0-255", "-2-2", "nan", "inf", "half"],
 )
 def test_wrong_range_is_refused(pixels, kind, provider):
     content = kind(pixels.copy())
-    with pytest.raises(LabelError, match="must lie in 0–1, found"):
+    with pytest.raises(LabelError, match="must lie in 0–1, or in −1–1, found"):
         label(content, provider=provider)
     assert np.array_equal(np.asarray(content), pixels, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_pixels_from_minus_one_to_one_get_a_black_of_minus_one(kind, provider):
+    plain = values(3, "float32")
+    expected, content = label(plain.copy(), provider=provider), kind(plain * 2 - 1)
+    label(content, provider=provider)
+    assert np.allclose((np.asarray(content) + 1) / 2, expected, atol=1e-6)
+    again = np.asarray(content).copy()
+    label(content, provider=provider)
+    assert np.array_equal(np.asarray(content), again)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_a_slice_of_a_labelled_batch_goes_back_to_a_model_clean(kind, provider):
+    """The batch itself may be gone by then: ``image = pipe(…, output_type="pt").images[0]``."""
+    from aigc_hooks.artifact import Call
+    from aigc_hooks.saving.plugin import aigc_prepare
+
+    plain = np.stack([values(3, "float32"), 1 - values(3, "float32"), values(3, "float32") / 2])
+    batch = label(kind(plain.copy()), provider=provider, image={"position": "top"})
+    picture, pair, whole = batch[1], batch[1:], batch
+    del batch
+    other = whole[:, :8]
+    call = Call("model", [picture, {"images": [[pair]]}], {"image": whole, "other": other})
+    aigc_prepare(call)
+    assert np.array_equal(call.arguments[0], plain[1])
+    assert np.array_equal(call.arguments[1]["images"][0][0], plain[1:])
+    assert np.array_equal(call.keywords["image"], plain)
+    assert call.keywords["other"] is other  # a part of a picture is left as it is
+    assert not np.array_equal(picture, plain[1])  # what the user holds keeps its label
+
+
+def test_a_buffer_that_is_filled_anew_is_another_picture(provider):
+    buffer = values(3, "float32")
+    label(buffer, provider=provider)
+    first = carried(buffer)
+    buffer[...] = 0.5
+    label(buffer, provider=provider)
+    assert carried(buffer).produce_id != first.produce_id
+
+
+def test_memory_that_went_is_forgotten(provider):
+    from aigc_hooks import carry
+
+    before = len(carry._arrays)
+    batch = label(torch.zeros(4, 3, H, W), provider=provider)
+    picture = batch[2]
+    assert len(carry._arrays) == before + 4
+    del batch
+    assert carried(picture) is not None
+    del picture
+    assert len(carry._arrays) == before
 
 
 def test_a_bright_spot_under_the_label_is_seen_too(provider):
     pixels = np.zeros((H, W, 3), np.float32)
     pixels[H - 13, W - 23] = 255
-    with pytest.raises(LabelError, match="must lie in 0–1, found 0 to 255"):
+    with pytest.raises(LabelError, match="must lie in 0–1, or in −1–1, found 0 to 255"):
         label(pixels, provider=provider)
 
 

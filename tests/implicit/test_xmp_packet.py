@@ -55,7 +55,7 @@ def test_a_new_packet_holds_the_bare_object_in_plain_bytes(label: Label) -> None
     assert one(packet) == (label, ())
 
 
-@given(st.fixed_dictionaries({name: TEXT for name in KEYS}))
+@given(st.fixed_dictionaries(dict.fromkeys(KEYS, TEXT)))
 @settings(max_examples=200, deadline=None)
 def test_any_label_comes_back_from_packet_and_merge(elements: dict[str, str]) -> None:
     record = Label.unchecked(**elements)

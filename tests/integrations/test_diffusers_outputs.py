@@ -403,7 +403,7 @@ def test_warn_lets_it_go_with_a_warning_and_a_record(caplog: pytest.LogCaptureFi
 
 
 def test_pixels_out_of_range_are_not_released() -> None:
-    pipe = wrapped(tiny.Published(result=ImagePipelineOutput(images=numpy.full((1, 64, 64, 3), -0.9, numpy.float32))))
+    pipe = wrapped(tiny.Published(result=ImagePipelineOutput(images=numpy.full((1, 64, 64, 3), 9.0, numpy.float32))))
     with pytest.raises(LabelError, match="0–1"):
         pipe()
 

@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,7 +79,16 @@ def test_a_device_without_room(labelled):
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
 
-def test_a_read_only_file_and_a_read_only_folder(tmp_path: Path):
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the user who is nobody can get at; pytest's own are shut."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_read_only_file_and_a_read_only_folder(open_folder: Path):
+    tmp_path = open_folder
     folder = tmp_path / "shut"
     folder.mkdir()
     path = tmp_path / "out.png"
@@ -97,10 +108,6 @@ for target in (path, path.parent / "shut" / "out.png", path.parent / "shut" / "n
     except PermissionError as error:
         print(error.errno, target.name in str(error) or "shut" in str(error))
 """
-    # The user who is nobody must be let in to the test's folder.
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        if parent.stat().st_uid == os.getuid():
-            parent.chmod(parent.stat().st_mode | 0o055)
     done = run(code, path)
     folder.chmod(0o755)
     assert done.stdout.splitlines() == ["13 True"] * 3, done.stderr
