@@ -168,6 +168,15 @@ def test_save_labels_arrays_and_writes_the_file(shape: tuple[int, ...], provider
     assert aigc_hooks.read_label(again).label == reading.label
 
 
+def test_save_knows_a_range_of_minus_one_to_one(provider: Provider, tmp_path: Path) -> None:
+    pixels = numpy.full((96, 128, 3), -1, dtype=numpy.float32)
+    pixels[:20] = 0
+    path = aigc_hooks.save(pixels, tmp_path / "picture.png", provider=provider)
+    with Image.open(path) as picture:
+        assert picture.getpixel((0, 95)) == (0, 0, 0)
+        assert picture.getpixel((0, 0)) == (128, 128, 128)
+
+
 def test_save_refuses_a_batch(provider: Provider, tmp_path: Path) -> None:
     with pytest.raises(aigc_hooks.LabelError, match="batch of 2"):
         aigc_hooks.save(torch.zeros(2, 3, 64, 64), tmp_path / "batch.png", provider=provider)

@@ -70,7 +70,7 @@ def draw(pixels: Any, provider: Provider) -> Covered:
         )
     if not pixels.size if not is_tensor(pixels) else not pixels.numel():
         raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
-    black, white = _range(pixels, axis)
+    black, white = value_range(pixels)
     height, width = _size(pixels, axis)
     mark = stencil(width, height, provider)
     with _writable(pixels) as values:
@@ -116,7 +116,7 @@ def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
         LabelError: The values leave the range of their dtype.
         UnsupportedOutputError: The dtype is no picture's.
     """
-    black, white = _range(pixels, axis)
+    black, white = value_range(pixels)
     region = _region(_host(pixels), axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
@@ -162,7 +162,7 @@ def restored(pixels: Any, covered: Covered) -> Any | None:
     return copy
 
 
-def _range(pixels: Any, axis: int | None) -> tuple[float, float]:
+def value_range(pixels: Any) -> tuple[float, float]:
     """The values of black and white, checked against a sample of the pixels.
 
     Raises:
@@ -170,7 +170,7 @@ def _range(pixels: Any, axis: int | None) -> tuple[float, float]:
         UnsupportedOutputError: The dtype is no picture's.
     """
     white = _white(pixels)
-    low = _check_range(_host(pixels), axis, -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
+    low = _check_range(_host(pixels), channel_axis(pixels), -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
     return (-1.0 if low < -_SLACK else 0.0), white
 
 

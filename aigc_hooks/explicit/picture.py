@@ -27,6 +27,9 @@ _TO_STORED = {
     8: Image.Transpose.ROTATE_270,
 }
 
+_RINGING, _STRAY = 64, 0.1
+"""How far single pixels may be off, of 255, and the share of pixels that may be off further: lossy formats ring."""
+
 _TOLERANCE = 24
 """How far a saved and reloaded pixel may be off, of 255, and still count as the label's: lossy formats blur."""
 
@@ -100,15 +103,25 @@ def shows_label(image: Image.Image, provider: Provider) -> bool:
         return False
     # One pixel settles it for nearly every fresh picture.
     pixel: Any = image.getpixel((mark.box[0] + mark.probe[0], mark.box[1] + mark.probe[1]))
-    if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < mark.full - _TOLERANCE:
+    if image.mode in ("L", "RGB") and min(pixel if isinstance(pixel, tuple) else (pixel,)) < mark.full - _RINGING:
         return False
     region = _visible(image.crop(mark.box))
-    # The text is white and the plate is dark, whatever the picture: that is what makes it legible.
-    darkest = min(low for low, _ in _extrema(region, mark.text_mask))
-    if darkest < mark.full - _TOLERANCE:
-        return False
-    brightest = max(high for _, high in _extrema(region, mark.plate_mask))
-    return brightest <= 255 * (1 - mark.opacity) + _TOLERANCE
+    # The text is white and the plate is dark, whatever the picture: that is what makes it legible. What a lossy format
+    # left of it is told by most pixels, not by each: its edges ring.
+    text, plate = ImageStat.Stat(region, mark.text_mask), ImageStat.Stat(region, mark.plate_mask)
+    limit = round(255 * (1 - mark.opacity))
+    return (
+        min(text.mean) >= mark.full - _TOLERANCE
+        and max(plate.mean, default=0) <= limit + _TOLERANCE
+        and _share(text, range(mark.full - _RINGING)) <= _STRAY
+        and _share(plate, range(limit + _RINGING, 256)) <= _STRAY
+    )
+
+
+def _share(statistics: ImageStat.Stat, values: range) -> float:
+    """The share of pixels with one of these values, in the band that has most of them."""
+    bands = [statistics.h[start : start + 256] for start in range(0, len(statistics.h), 256)]
+    return max((sum(band[values.start : values.stop]) / max(1, sum(band)) for band in bands), default=0.0)
 
 
 def restored(image: Image.Image, covered: Covered) -> Image.Image | None:
@@ -176,10 +189,6 @@ def _visible(region: Image.Image) -> Image.Image:
     if region.mode in ("L", "RGB"):
         return region
     return region.convert("L" if region.mode == "1" or region.mode.startswith("I") else "RGB")
-
-
-def _extrema(region: Image.Image, mask: Image.Image) -> list[tuple[int, int]]:
-    return ImageStat.Stat(region, mask).extrema
 
 
 def _stored(image: Image.Image, provider: Provider) -> Stencil:

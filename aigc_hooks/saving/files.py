@@ -191,8 +191,11 @@ def to_picture(pixels: Any, provider: Provider) -> Image.Image:
     """
     import numpy
 
+    from aigc_hooks.explicit import array
+
     if not is_array(pixels) and not is_tensor(pixels):
         raise LabelError(f"a {type(pixels).__name__} is no single picture; save each on its own", stage="save")
+    black, _ = array.value_range(pixels)
     values = pixels.detach().float().cpu().numpy() if is_tensor(pixels) and pixels.is_floating_point() else pixels
     values = values.cpu().numpy() if is_tensor(values) else values
     axis = channel_axis(pixels)
@@ -207,7 +210,7 @@ def to_picture(pixels: Any, provider: Provider) -> Image.Image:
     if axis is not None and values.shape[-1] == 1:
         values = values[..., 0]
     if values.dtype.kind == "f":
-        values = (values.clip(0, 1) * 255).round().astype(numpy.uint8)
+        values = ((values.clip(black, 1) - black) / (1 - black) * 255).round().astype(numpy.uint8)
     elif values.dtype == numpy.uint16 and values.ndim == 3:
         values = (values >> 8).astype(numpy.uint8)  # Pillow has no 16-bit colour
     picture = Image.fromarray(numpy.ascontiguousarray(values))

@@ -13,59 +13,13 @@ LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 # Chunks that say what the colours and texts of a PNG are, and that Pillow writes only when it is given them.
 _PNG_CHUNKS = {b"cHRM", b"cICP", b"gAMA", b"sBIT", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt"}
 # Tags that say how a TIFF stores its pixels, which the encoder decides, or that Pillow keeps by itself.
+# fmt: off
 _TIFF_STORAGE = {
-    *(
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        263,
-        264,
-        265,
-        266,
-        273,
-        274,
-        277,
-        278,
-        279,
-        280,
-        281,
-        282,
-        283,
-        284,
-        288,
-        289,
-    ),
-    *(
-        290,
-        291,
-        292,
-        293,
-        296,
-        301,
-        317,
-        320,
-        321,
-        322,
-        323,
-        324,
-        325,
-        330,
-        332,
-        333,
-        334,
-        336,
-        338,
-        339,
-        340,
-        341,
-        342,
-    ),
-    *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 33723, 34377, 34675),
+    *range(254, 260), *range(262, 267), 273, 274, *range(277, 285), *range(288, 294), 296, 301, 317,
+    *range(320, 326), 330, *range(332, 335), 336, *range(338, 343), 347, *range(512, 516), *range(517, 522),
+    *range(529, 533), 700, 33723, 34377, 34675,
 }
+# fmt: on
 
 
 def is_lossless(image: Image.Image, source: Path) -> bool:

@@ -16,7 +16,6 @@ import contextvars
 import functools
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable
 from io import BytesIO
@@ -37,7 +36,6 @@ from aigc_hooks.saving.atomic import replacing
 logger = logging.getLogger("aigc_hooks")
 
 _ORIGINAL = "__aigc_hooks_original__"
-_lock = threading.Lock()
 # Some savers save parts of their file through other savers; the outermost one labels.
 _within = contextvars.ContextVar("aigc_hooks_within_save", default=False)
 
@@ -45,17 +43,20 @@ Handler = Callable[[Image.Image, IO[bytes], Any], None]
 
 
 def install() -> None:
-    """Puts the seams into Pillow, once."""
-    with _lock:
-        for name, seam in (("save", _save), ("paste", _onto), ("alpha_composite", _onto)):
-            plain = getattr(Image.Image, name)
-            if not hasattr(plain, _ORIGINAL):
-                setattr(Image.Image, name, _over(plain, seam))
-        for name in ("alpha_composite", "blend"):
-            plain = getattr(Image, name)
-            if not hasattr(plain, _ORIGINAL):
-                setattr(Image, name, _over(plain, _together))
-        _guard_registries()
+    """Puts the seams into Pillow, once.
+
+    There is no lock, which a fork could leave locked for ever: two threads that come first lay the same seam over the
+    same plain function, and the last one stays.
+    """
+    for name, seam in (("save", _save), ("paste", _onto), ("alpha_composite", _onto)):
+        plain = getattr(Image.Image, name)
+        if not hasattr(plain, _ORIGINAL):
+            setattr(Image.Image, name, _over(plain, seam))
+    for name in ("alpha_composite", "blend"):
+        plain = getattr(Image, name)
+        if not hasattr(plain, _ORIGINAL):
+            setattr(Image, name, _over(plain, _together))
+    _guard_registries()
 
 
 def _over(plain: Callable[..., Any], seam: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,8 +86,7 @@ def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | 
     if mark_of(self) is None and not any(map(mark_of, pictures_in(params.get("append_images")))):
         plain(self, fp, format, **params)
         return
-    with _lock:
-        _guard_registries()
+    _guard_registries()
     # Pillow keeps a save's arguments on the image: each save gets an image object of its own around the same pixels.
     # Not so an animation that is open as a file: two objects would read it at cross-purposes.
     shell = _shell(self) if getattr(self, "n_frames", 1) == 1 else self
