@@ -124,19 +124,15 @@ def reader(carrier: str, walk: Callable[[Source], Iterator[RawLabel]]) -> Callab
         """Yields every label in the stream."""
         source = Source(stream, carrier)
         found = 0
-        labels = walk(source)
-        while True:
-            try:
-                raw = next(labels, None)
-            except CarrierError as error:
-                if not found:
-                    raise
-                raise CarrierError(f"{error}; AIGC labels found before that: {found}") from error
-            if raw is None:
-                return
-            found += 1
-            if found > MAX_LABELS:
-                raise source.fault(0, f"more than {MAX_LABELS} AIGC labels")
-            yield raw
+        try:
+            for raw in walk(source):
+                found += 1
+                if found > MAX_LABELS:
+                    raise source.fault(0, f"more than {MAX_LABELS} AIGC labels")
+                yield raw
+        except CarrierError as error:
+            if not found:
+                raise
+            raise CarrierError(f"{error}; AIGC labels found before that: {found}") from error
 
     return read

@@ -18,8 +18,14 @@ from aigc_hooks.labels import FIELD_NAME, KEYS, Label
 _WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
 _BARE_PLACES = re.compile(r"xmp|tag 700|mime item", re.IGNORECASE)
 
+_PLAIN = r"[\x21\x23-\x5b\x5d-\x7e]"
 _NAMES = {key.lower(): name for name, key in KEYS.items()}
-_SPELT = list(KEYS.values())
+_FILLED = {"label": "[123]", "content_producer": f"{_PLAIN}+", "produce_id": f"{_PLAIN}+"}
+# A label as Annex E prints it, which most are: the seven keys in order, compact, of its characters (j) and without
+# escapes, and what may not be empty is not. Nothing is left to be found wrong in it.
+_CANONICAL = re.compile(
+    "{%s}" % ",".join(f'"{key}":"(?P<{name}>{_FILLED.get(name, f"{_PLAIN}*")})"' for name, key in KEYS.items())
+)
 _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.
@@ -38,9 +44,13 @@ def parse(raw: RawLabel, wrapped: bool | None = None) -> Finding:
     Returns:
         The finding. Its label is None where the text holds none of the seven elements of Annex E.
     """
+    if wrapped is None:
+        wrapped = _expected(raw.place)
+    if not raw.defects and not wrapped and (match := _CANONICAL.fullmatch(raw.text)):
+        return Finding(Label.unchecked(**match.groupdict()), raw.place, (), raw.text)
     defects = list(raw.defects)
     value = _decode(raw.text, defects)
-    value = _unwrap(value, _expected(raw.place) if wrapped is None else wrapped, defects)
+    value = _unwrap(value, wrapped, defects)
     label = _label(value, defects) if isinstance(value, dict) else None
     if label is None:
         defects.append("no element of GB 45438-2025, Annex E, can be read from it")
@@ -149,10 +159,6 @@ def _unwrap(value: Any, wrapped: bool | None, defects: list[str]) -> Any:
 
 def _label(found: dict[str, Any], defects: list[str]) -> Label | None:
     """The record of an object with at least one element of Annex E."""
-    if list(found) == _SPELT and all(type(value) is str for value in found.values()):
-        label = Label.unchecked(**dict(zip(KEYS, found.values(), strict=True)))
-        defects.extend(label.defects())
-        return label
     elements: dict[str, str] = {}
     for key, value in found.items():
         name = _NAMES.get(key.lower()) or _MISSPELT.get(key.lower())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
-from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
+from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, Source, reader
 from aigc_hooks.implicit.field import glued
 
 PLACE = "JPEG APP1 XMP"
@@ -30,7 +30,7 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         raise source.fault(0, "no SOI marker")
     extended: dict[bytes, list[tuple[int, bytes]]] = {}
     offset = 2
-    while True:
+    for _ in range(MAX_PARTS):
         marker, offset = _marker(source, offset)
         if marker in (_SOS, _EOI):
             break
@@ -43,6 +43,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             data = source.payload(offset + 2, length - 2, "segment")
             yield from _segment(source, marker, data, extended)
         offset += length
+    else:
+        raise source.fault(offset, f"more than {MAX_PARTS} segments")
     for parts in extended.values():
         # In order of their offsets: a packet with a missing part is broken XML, which the search still reads.
         whole = b"".join(data for _, data in sorted(parts))
@@ -52,7 +54,6 @@ def _walk(source: Source) -> Iterator[RawLabel]:
 
 def _marker(source: Source, offset: int) -> tuple[int, int]:
     """The marker at an offset, and where it ends; any number of fill bytes FF may stand before it (B.1.1.2)."""
-    source.step(offset)
     start = offset
     first, code = source.read(offset, 2, "marker")
     if first != 0xFF:

@@ -77,6 +77,9 @@ def _text_chunk(source: Source, offset: int, kind: str, length: int) -> Iterator
             defects.append(f"the guide has the XMP packet in iTXt, not in {kind}")
         if keyword != XMP_KEYWORD:
             defects.append(f"the keyword is {keyword!r}, not {XMP_KEYWORD!r}")
+        if not defects:
+            yield from xmp.find(body, place)
+            return
         for raw in xmp.find(body, place):
             yield RawLabel(place, raw.text, (*defects, *raw.defects))
         return
