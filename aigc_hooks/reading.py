@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import Finding, RawLabel, Reading
@@ -38,7 +38,7 @@ def read_label(source: Any) -> Reading:
     """
     if isinstance(source, (str, os.PathLike)):
         # Unbuffered: readers hop from header to header, and a buffer would read ahead into the pixels each time.
-        with open(source, "rb", buffering=0) as file:  # noqa: PTH123
+        with io.FileIO(source) as file:
             return _read_stream(file, source)
     if is_picture(source):
         return _read_picture(source)
@@ -65,7 +65,7 @@ def _read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None) -> Readi
 @contextmanager
 def _stream(source: Any) -> Iterator[BinaryIO]:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        yield BytesIO(source)
+        yield io.BytesIO(source)
     elif not hasattr(source, "read"):
         raise TypeError(
             f"read_label takes a path, bytes, a binary file object or a PIL image, found {type(source).__name__}"
@@ -83,7 +83,7 @@ def _stream(source: Any) -> Iterator[BinaryIO]:
             raise CarrierError(
                 f"a stream without seek is read up to {_UNSEEKABLE_LIMIT} bytes; save it to a file first"
             )
-        yield BytesIO(data)
+        yield io.BytesIO(data)
 
 
 def _read_picture(image: Any) -> Reading:

@@ -23,9 +23,8 @@ _NAMES = {key.lower(): name for name, key in KEYS.items()}
 _FILLED = {"label": "[123]", "content_producer": f"{_PLAIN}+", "produce_id": f"{_PLAIN}+"}
 # A label as Annex E prints it, which most are: the seven keys in order, compact, of its characters (j) and without
 # escapes, and what may not be empty is not. Nothing is left to be found wrong in it.
-_CANONICAL = re.compile(
-    "{%s}" % ",".join(f'"{key}":"(?P<{name}>{_FILLED.get(name, f"{_PLAIN}*")})"' for name, key in KEYS.items())
-)
+_ELEMENTS = (f'"{key}":"(?P<{name}>{_FILLED.get(name, f"{_PLAIN}*")})"' for name, key in KEYS.items())
+_CANONICAL = re.compile("{" + ",".join(_ELEMENTS) + "}")
 _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.

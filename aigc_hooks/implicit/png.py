@@ -26,14 +26,18 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels of every chunk, those after the pixels as well."""
     if source.read(0, 8, "signature") != SIGNATURE:
         raise source.fault(0, "no PNG signature")
-    offset = 8
+    read, size = source.read, source.size
+    offset, head = 8, read(8, 8, "chunk header")
     for _ in range(MAX_PARTS):
-        length, kind = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        length, kind = _HEAD.unpack(head)
         if not kind.isalpha():
             raise source.fault(offset + 4, f"{kind!r} is no chunk type")
         # The end is checked before the chunk is skipped: a file cut in its pixels is an error, not "no label".
-        if offset + 12 + length > source.size:
+        if offset + 12 + length > size:
             raise source.fault(offset, f"the {kind.decode()} chunk of {length} bytes ends after the file")
+        if kind == b"IDAT":
+            offset, head = _after_pixels(source, offset, 12 + length)
+            continue
         if kind in _TEXT_CHUNKS:
             yield from _text_chunk(source, offset, kind.decode(), length)
         elif kind == b"eXIf":
@@ -41,20 +45,26 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
         elif kind == b"IEND":
             return
-        offset = _after_pixels(source, offset, 12 + length) if kind == b"IDAT" else offset + 12 + length
+        offset += 12 + length
+        head = read(offset, 8, "chunk header")
     raise source.fault(offset, f"more than {MAX_PARTS} chunks")
 
 
-def _after_pixels(source: Source, offset: int, stride: int) -> int:
-    """Offset of a chunk that follows an IDAT chunk of ``stride`` bytes, past as much of the pixels as can be told.
+def _after_pixels(source: Source, offset: int, stride: int) -> tuple[int, bytes]:
+    """A chunk that follows an IDAT chunk of ``stride`` bytes, past as much of the pixels as can be told.
 
     IDAT chunks stand in one row (PNG specification, 5.6), and encoders make all but the last of one size: where the
     last one would then begin, it begins, or every chunk is walked.
+
+    Returns:
+        The offset of the chunk and its header.
     """
     last = offset + (source.size - offset - 8) // stride * stride
-    if last > offset + stride and source.read(last + 4, 4, "chunk type") == b"IDAT":
-        return last
-    return offset + stride
+    if last > offset + stride:
+        head = source.read(last, 8, "chunk header")
+        if head.endswith(b"IDAT"):
+            return last, head
+    return offset + stride, source.read(offset + stride, 8, "chunk header")
 
 
 def _text_chunk(source: Source, offset: int, kind: str, length: int) -> Iterator[RawLabel]:
