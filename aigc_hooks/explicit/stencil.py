@@ -104,6 +104,16 @@ def stencil(width: int, height: int, provider: Provider) -> Stencil:
     return _stencil(width, height, style.wording or provider.wording, style)
 
 
+def check_style(provider: Provider) -> None:
+    """Checks, before anything is generated, that the font can draw the wording.
+
+    Raises:
+        ConfigError: The font cannot be read or lacks a character of the wording.
+    """
+    style = provider.image
+    check_glyphs(style.wording or provider.wording, style.font or SHIPPED_FONT)
+
+
 @functools.lru_cache(maxsize=64)
 def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
     shorter = min(width, height)

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from aigc_hooks.artifact import Adapter, Call
+from aigc_hooks.explicit.stencil import check_style
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.wrapping import provider_of
@@ -48,6 +49,7 @@ _running: ContextVar[Any] = ContextVar("aigc_hooks_diffusers_running", default=N
 
 def _labelled_call(call: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
     """``__call__``: the one way out of every pipeline."""
+    check_style(provider)  # a font that lacks a character should not be found out after a minute of generation
 
     @functools.wraps(call)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807

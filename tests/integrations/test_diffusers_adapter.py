@@ -112,3 +112,13 @@ def test_the_base_class_is_watched_once() -> None:
         aigc_hooks.unwrap(aigc_hooks.wrap(tiny.ddpm(), producer="acme"))
     plain = vars(diffusers.DiffusionPipeline)["__setattr__"]
     assert not hasattr(plain.__wrapped__, "__aigc_hooks_original__")
+
+
+def test_a_font_that_cannot_draw_the_label_is_refused_before_anything_is_generated(tmp_path: Path) -> None:
+    pipe = tiny.ddpm()
+    plain = type(pipe)
+    with pytest.raises(aigc_hooks.ConfigError, match=r"none\.ttf"):
+        aigc_hooks.wrap(pipe, producer="acme", image={"font": tmp_path / "none.ttf"})
+    with pytest.raises(aigc_hooks.ConfigError, match="鑫"):
+        aigc_hooks.wrap(pipe, producer="acme", wording="鑫鑫AI生成")
+    assert type(pipe) is plain
