@@ -81,15 +81,50 @@ _HOMES = {
     "wrap": "wrapping",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = [
+    "AIGCHooksError",
+    "Adapter",
+    "AdapterNotFoundError",
+    "Artifact",
+    "AuditRecord",
+    "Call",
+    "Carrier",
+    "CarrierError",
+    "ConfigError",
+    "Finding",
+    "ForeignLabelError",
+    "ImageStyle",
+    "Label",
+    "LabelError",
+    "LabelFormatError",
+    "PluginError",
+    "Provider",
+    "ProviderCode",
+    "RawLabel",
+    "Reading",
+    "UnsupportedCarrierError",
+    "UnsupportedOutputError",
+    "UnsupportedVersionError",
+    "WordingError",
+    "hookimpl",
+    "is_wrapped",
+    "label",
+    "override",
+    "read_label",
+    "save",
+    "unwrap",
+    "wrap",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'aigc_hooks' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"aigc_hooks.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker must see that a misspelt name is none
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'aigc_hooks' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"aigc_hooks.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

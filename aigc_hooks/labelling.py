@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
@@ -16,9 +15,19 @@ from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
 
-logger = logging.getLogger("aigc_hooks")
+T = TypeVar("T")
 
 
+@overload
+def label(
+    content: os.PathLike[str],
+    *,
+    provider: str | Provider | None = None,
+    output: str | os.PathLike[str] | None = None,
+    **overrides: Any,
+) -> Path: ...
+@overload
+def label(content: T, *, provider: str | Provider | None = None, **overrides: Any) -> T: ...
 def label(
     content: Any,
     *,
@@ -109,13 +118,15 @@ def _stages(artifact: Artifact, provider: Provider) -> None:
         record = AuditRecord.now(
             outcome, artifact.modality, source=artifact.source, label=artifact.label, places=artifact.places
         )
-    _audit(room, record, provider)
+    room.audit(record, provider)
 
 
 def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provider) -> Label:
     made = known or room.make_label(artifact, provider)
     if made is None:
         raise LabelError("no plugin made a label", stage="make_label")
+    if known is None:
+        _check_made(made, provider)
     artifact.label = made
     if not artifact.visible and not room.render_explicit(artifact, made, provider):
         raise UnsupportedOutputError(
@@ -125,6 +136,17 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     room.write_metadata(artifact, made, provider)
     room.sign(artifact, made, provider)
     return made
+
+
+def _check_made(made: Label, provider: Provider) -> None:
+    """Refuses a label that a plugin made and that a generating provider may not write (Annex E c to e)."""
+    defects = list(made.defects(strict=provider.strict))
+    if made.label != "1":
+        defects.append(f"a producer writes Label '1', not {made.label!r}")
+    if made.content_producer != provider.producer:
+        defects.append(f"ContentProducer is {made.content_producer!r}, the provider's is {provider.producer!r}")
+    if defects:
+        raise LabelError(f"aigc_make_label made a wrong label: {'; '.join(defects)}", stage="make_label")
 
 
 def _own(findings: list[Finding], provider: Provider) -> Label | None:
@@ -148,15 +170,6 @@ def _own(findings: list[Finding], provider: Provider) -> Label | None:
     return None
 
 
-def _audit(room: Hooks, record: AuditRecord, provider: Provider) -> None:
-    try:
-        room.audit(record, provider)
-    except LabelError as error:
-        if provider.audit == "required":
-            raise
-        logger.warning('audit sink failed (audit = "best-effort"): %s', error)
-
-
 def prepare(call: Call, provider: Provider) -> None:
     """Lets the plugins change the arguments of a generation before it runs."""
     try:
@@ -165,11 +178,12 @@ def prepare(call: Call, provider: Provider) -> None:
         if provider.on_error == "raise":
             raise
         warnings.warn(f'generation goes on unprepared (on_error = "warn"): {error}', stacklevel=2)
+        hooks(provider).audit(AuditRecord.now("failed", "", source=call.source, reason=str(error)), provider)
 
 
 def passed(source: str, provider: Provider, reason: str) -> None:
     """Records output that has nothing to label, such as latents."""
-    _audit(hooks(provider), AuditRecord.now("passed", "", source=source, reason=reason), provider)
+    hooks(provider).audit(AuditRecord.now("passed", "", source=source, reason=reason), provider)
 
 
 def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
@@ -210,10 +224,10 @@ def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider
     """
     settings = {name: params.pop(name) for name in list(params) if name in Provider.model_fields}
     _modality(content)
-    by = labelled_by(content)
-    if by is None:
-        by = resolve(provider, settings)
-        content = labelled(content, by, source="save")
+    by = labelled_by(content) if provider is None and not settings else None
+    by = by or resolve(provider, settings)
+    # Also where it carries a label: a buffer may have been filled anew since.
+    content = labelled(content, by, source="save")
     if not is_picture(content):
         from aigc_hooks.saving.files import to_picture
 

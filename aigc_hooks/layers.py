@@ -74,7 +74,7 @@ def tables(name: str, origin: str) -> list[Layer]:
     base = dict(_document(path))
     prefix = "tool.aigc_hooks." if path.name == "pyproject.toml" else ""
     providers = _table(base.pop("providers", {}), path, f"{prefix}providers")
-    layers = [Layer(f"{path} [{prefix[:-1]}]" if prefix else str(path), base)]
+    layers = [Layer(f"{path} [{prefix[:-1]}]" if prefix else str(path), _anchored(base, path.parent))]
     if name:
         if name not in providers:
             raise ConfigError(
@@ -82,8 +82,23 @@ def tables(name: str, origin: str) -> list[Layer]:
                 f"{two_lines(name, prefix)}"
             )
         table = _table(providers[name], path, f"{prefix}providers.{name}")
-        layers.insert(0, Layer(f"{path} [{prefix}providers.{name}]", table))
+        layers.insert(0, Layer(f"{path} [{prefix}providers.{name}]", _anchored(table, path.parent)))
     return layers
+
+
+def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A table whose font is found from the file that names it, wherever the program was started."""
+    image = table.get("image")
+    if not isinstance(image, dict) or not isinstance(font := image.get("font"), str):
+        return table
+    return {**table, "image": {**image, "font": str(folder.absolute() / Path(font).expanduser())}}
+
+
+def providers_in_file() -> list[str]:
+    """The names of the providers that the configuration in force has."""
+    path = config_file()
+    providers = _document(path).get("providers", {}) if path else {}
+    return sorted(providers) if isinstance(providers, dict) else []
 
 
 def _table(value: Any, path: Path, key: str) -> dict[str, Any]:

@@ -28,14 +28,6 @@ def is_array(value: object) -> bool:
     return _is(value, "numpy", "ndarray")
 
 
-def is_image_like(value: Any) -> bool:
-    """Whether an array or tensor has the shape of pictures: (H,W), (H,W,C), (C,H,W) or a batch of the last two.
-
-    C is 1, 2, 3 or 4 for arrays; latents of four channels have the same shape and must be told apart by their name.
-    """
-    return (is_array(value) or is_tensor(value)) and channel_axis(value) != NO_PICTURE
-
-
 NO_PICTURE = 99
 """``channel_axis`` of something that cannot be a picture."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import os
 import sys
 import threading
@@ -33,6 +34,8 @@ BUILTINS = (
 )
 
 T = TypeVar("T")
+
+logger = logging.getLogger("aigc_hooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +193,13 @@ class Hooks:
             self._call("audit", _ignore, record=record, provider=provider)
             return
         sinks = [implementation.plugin for implementation in self._manager.hook.aigc_audit.get_hookimpls()]
-        failures = []
         for sink in reversed(sinks):
             others = [plugin for plugin in sinks if plugin is not sink]
             try:
                 caller = self._manager.subset_hook_caller("aigc_audit", others)
                 self._run("audit", caller, _ignore, record=record, provider=provider)
             except LabelError as error:
-                failures.append(error)
-        if failures:
-            raise failures[0]
+                logger.warning('audit sink failed (audit = "best-effort"): %s', error)
 
     def _call(self, stage: str, take: Callable[[Any], T], **arguments: Any) -> T:
         return self._run(stage, getattr(self._manager.hook, f"aigc_{stage}"), take, **arguments)
@@ -281,7 +281,8 @@ def _culprit(hook: pluggy.HookCaller, traceback: TracebackType | None) -> str:
 
 
 def _trace_before(hook_name: str, implementations: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]) -> None:
-    callees = ", ".join(implementation.plugin_name for implementation in implementations) or "nobody"
+    # Who was registered last is called first.
+    callees = ", ".join(implementation.plugin_name for implementation in reversed(implementations)) or "nobody"
     shown = ", ".join(f"{name}={type(value).__name__}" for name, value in arguments.items())
     sys.stderr.write(f"aigc_hooks: {hook_name}({shown}) -> {callees}\n")
 

@@ -8,6 +8,8 @@ that file, defaults.
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,14 +20,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
-from aigc_hooks.labels import Label
-from aigc_hooks.layers import Layer, did_you_mean, environment, tables, two_lines
+from aigc_hooks.labels import Label, ProviderCode
+from aigc_hooks.layers import Layer, did_you_mean, environment, providers_in_file, tables, two_lines
 
 MIN_TEXT_HEIGHT = 0.05
 """Least height of the label's characters, as a share of the picture's shorter side (GB 45438-2025, 5.2)."""
 
 MIN_OPACITY = 0.55
 """Least opacity of the dark plate under white text: contrast ≥ 4.5 : 1 even on white. The standard names no number."""
+
+_LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 
 Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bottom", "bottom-left", "left"]
 
@@ -108,8 +112,16 @@ class Provider(_Settings):
         try:
             Label(content_producer=text, produce_id="0", strict=info.data.get("strict", True))
         except LabelFormatError as error:
-            hint = "; strict = false allows a name in another script" if not text.isascii() else ""
+            helps = not text.isascii() and not set(text) & set(" \\\t\n")
+            hint = "; strict = false allows a name in another script" if helps else ""
+            hint = "; write it without the space" if " " in text else hint
             raise ValueError(f"{error}{hint}") from None
+        if _LIKE_A_CODE.fullmatch(text):
+            try:
+                ProviderCode.parse(text)
+            except LabelFormatError as error:
+                # A plain name is lawful, whatever it looks like: say so, and let it pass.
+                warnings.warn(f"producer {text!r} looks like a provider code and is none: {error}", stacklevel=2)
         return text
 
 
@@ -161,7 +173,11 @@ def resolve(provider: str | Provider | None, overrides: Mapping[str, Any], *, in
     elif provider is None or isinstance(provider, str):
         name = provider or os.environ.get("AIGC_HOOKS_PROVIDER", "")
         origin = "" if provider else " (from AIGC_HOOKS_PROVIDER)"
-        layers += [*environment(Provider.model_fields), *tables(name, origin), Layer("", {"name": name})]
+        layers += [
+            *environment(Provider.model_fields.keys() - {"name"}),
+            *tables(name, origin),
+            Layer("", {"name": name}),
+        ]
     else:
         raise ConfigError(f"provider= takes a name or a Provider, found {type(provider).__name__} {provider!r}")
     return _build(layers)
@@ -175,6 +191,8 @@ def _build(layers: list[Layer]) -> Provider:
     """Merges layers, strongest first, and checks the result."""
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
+        if "wording" in layer.values and isinstance(merged.get("image"), dict):
+            merged["image"].pop("wording", None)  # a general wording that is stronger than one for pictures
         _merge(merged, layer.values)
     try:
         return Provider.model_validate(merged)
@@ -196,6 +214,11 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _no_producer(name: str) -> str:
+    if not name and (known := providers_in_file()):
+        return (
+            f"no producer is set for a call that names no provider. The configuration has: {', '.join(known)}; pass "
+            f"provider={known[0]!r}, or set AIGC_HOOKS_PROVIDER={known[0]}"
+        )
     return (
         "no producer is set, and none is invented. Name the service that generates the content in aigc.toml:\n\n"
         f"{two_lines(name)}\nor set AIGC_HOOKS_PRODUCER, or pass producer=…"
@@ -239,5 +262,7 @@ def _holds(values: Any, path: tuple[str, ...]) -> bool:
 
 
 def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
+    if model is Provider and len(path) == 1 and path[0] in ImageStyle.model_fields:
+        return f"; it is one of pictures: image={{{path[0]!r}: …}}"
     known = list((ImageStyle if path[:-1] == ("image",) else model).model_fields)
     return did_you_mean(path[-1], known)

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import Finding, RawLabel, Reading
-from aigc_hooks.carry import mark_of
+from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit import exif, field, xmp
 from aigc_hooks.labels import FIELD_NAME
-from aigc_hooks.media import is_picture
+from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
 
 _HEAD = 64
@@ -29,7 +29,8 @@ def read_label(source: Any) -> Reading:
     No pixel is decoded. Finding nothing does not mean that the content was not generated (Measures, article 6).
 
     Args:
-        source: A path, bytes, a binary file object (left where it was), or a PIL image.
+        source: A path, bytes, a binary file object (left where it was), a PIL image, or an array or tensor that was
+            labelled in this process.
 
     Raises:
         CarrierError: The file is damaged.
@@ -42,6 +43,9 @@ def read_label(source: Any) -> Reading:
             return _read_stream(file, source)
     if is_picture(source):
         return _read_picture(source)
+    if is_array(source) or is_tensor(source):
+        label = carried(source)
+        return Reading("array", () if label is None else (Finding(label, "memory", (), label.to_json()),))
     with _stream(source) as stream:
         return _read_stream(stream, None)
 
@@ -91,7 +95,19 @@ def _read_picture(image: Any) -> Reading:
     name = f"PIL image ({image.format or image.mode})"
     if mark := mark_of(image):
         return Reading(name, (Finding(mark.label, "memory", (), str(mark)),))
-    return Reading(name, tuple(field.parse(raw) for raw in _kept(image.info)))
+    findings = tuple(field.parse(raw) for raw in _kept(image.info))
+    return Reading(name, findings or _origin(image))
+
+
+def _origin(image: Any) -> tuple[Finding, ...]:
+    """The labels in the file that an image was opened from, at places that Pillow does not look at, as in GIF."""
+    for source in (getattr(image, "fp", None), getattr(image, "filename", None)):
+        try:
+            if source and not getattr(source, "closed", False):
+                return read_label(source).findings
+        except (CarrierError, OSError, ValueError, TypeError):
+            continue  # gone, or no file that can be read: then Pillow's own word stands
+    return ()
 
 
 def _kept(info: dict[Any, Any]) -> Iterator[RawLabel]:

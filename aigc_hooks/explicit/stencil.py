@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.lettering import SHIPPED_FONT, break_lines, check_glyphs, lawful_size, load_font
-from aigc_hooks.provider import ImageStyle, Provider
+from aigc_hooks.provider import MIN_TEXT_HEIGHT, ImageStyle, Provider
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -129,7 +129,8 @@ def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
     raise UnsupportedOutputError(
         f"the label {text!r} does not fit a picture of {width}×{height} pixels at the lawful size of "
         f"{max(lawful, LEAST_EM)} px; make a larger picture"
-        + (" or choose a shorter wording" if len(text) > 4 else ""),
+        + (", choose a shorter wording" if len(text) > 4 else "")
+        + (f", or lower image.height from {style.height:g}" if style.height > MIN_TEXT_HEIGHT else ""),
         stage="render_explicit",
     )
 

@@ -25,6 +25,8 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
         OSError: The folder or the existing file cannot be written, or the disk is full; the old file is as it was.
     """
     target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(2, "its folder does not exist", str(path))
     exists = target.exists()
     if exists and not target.is_file():  # a pipe or a device cannot be replaced, only written
         with target.open("wb") as file:

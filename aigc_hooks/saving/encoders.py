@@ -103,7 +103,8 @@ def _tiff(image: Image.Image, label: Label) -> Arguments:
                 kept[tag] = opened[tag]
                 kept.tagtype[tag] = opened.tagtype[tag]
         image.tag_v2 = kept  # type: ignore[attr-defined]
-    tags[_XMP_TAG] = _packet(bytes(own[0] if isinstance(own, tuple) else own) if own else None, label)
+    own = own[0] if isinstance(own, tuple) else own
+    tags[_XMP_TAG] = _packet(own if isinstance(own, str) else bytes(own or b""), label)
     tags.tagtype[_XMP_TAG] = _UNDEFINED
     return {"tiffinfo": tags}
 

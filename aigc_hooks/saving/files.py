@@ -73,6 +73,11 @@ class PictureFile:
     def _read(cls, image: Image.Image, source: Path, target: Path, format: str) -> PictureFile:
         count = getattr(image, "n_frames", 1)
         image.load()
+        if target.resolve() == source.resolve() and kept.is_deeper(image, source):
+            raise CarrierError(
+                f"{source} has 16 bits to a colour, and the labelled picture would have 8: give another file with "
+                "output= to keep the original"
+            )
         arguments = {name: image.info[name] for name in kept.KEPT if name in image.info}
         if image.format == "TIFF":
             arguments["exif"] = kept.tiff_tags(image)
@@ -171,6 +176,11 @@ class PictureFile:
 def _format(image: Image.Image, source: Path, target: Path) -> str:
     """Pillow's name of the format to write."""
     chosen = Image.registered_extensions().get(target.suffix.lower())
+    if chosen is None and target.resolve() != source.resolve():
+        raise UnsupportedCarrierError(
+            f"{target}: the suffix {target.suffix!r} names no format; choose one for the output: "
+            f"{', '.join(encoders.PLACES)}, for example {target.with_suffix('.png').name!r}"
+        )
     if chosen == "JPEG" and image.format == "MPO":
         chosen = "MPO"  # a JPEG with several pictures in it
     # A wrong suffix on an existing file does not change what it is.

@@ -22,6 +22,16 @@ _TIFF_STORAGE = {
 # fmt: on
 
 
+def is_deeper(image: Image.Image, source: Path) -> bool:
+    """Whether the file has more bits to a colour than Pillow gives: 16-bit RGB becomes 8-bit when it is opened."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    if image.format == "PNG":
+        with source.open("rb") as file:
+            return file.read(25)[24:] == b"\x10"  # bit depth, in IHDR
+    return image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8  # type: ignore[attr-defined]
+
+
 def is_lossless(image: Image.Image, source: Path) -> bool:
     """Whether a picture was stored without loss, and should be again where the format has both ways."""
     if image.format == "WEBP":

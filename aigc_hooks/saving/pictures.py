@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -29,11 +28,10 @@ from aigc_hooks.carry import Mark, carry, mark_of
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.media import pictures_in
 from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import active
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving import encoders
 from aigc_hooks.saving.atomic import replacing
-
-logger = logging.getLogger("aigc_hooks")
 
 _ORIGINAL = "__aigc_hooks_original__"
 # Some savers save parts of their file through other savers; the outermost one labels.
@@ -171,9 +169,19 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
         _within.reset(token)
     data = place.finish(encoded.getvalue(), arguments, mark.label)
     _read_back(name, data, mark)
-    fp.write(data)
+    _write(fp, data)
     if hasattr(fp, "flush"):  # as Pillow's encoders do
         fp.flush()
+
+
+def _write(fp: IO[bytes], data: bytes) -> None:
+    """Writes everything, also to a raw stream that takes less than it is given."""
+    rest = memoryview(data)
+    while rest:
+        taken = fp.write(rest)
+        if taken == 0:
+            raise OSError("the stream takes no more bytes: the file is not whole")
+        rest = rest[taken if isinstance(taken, int) else len(rest) :]
 
 
 def _mark(im: Image.Image) -> Mark | None:
@@ -189,15 +197,11 @@ def _without_place(name: str, mark: Mark) -> None:
         f"a {name} file has no place for the implicit label that GB 45438-2025, 6.1 asks for; save as "
         f"{', '.join(encoders.PLACES)}"
     )
-    if mark.provider.on_unsupported_carrier == "raise":
+    provider = active(mark.provider)
+    if provider.on_unsupported_carrier == "raise":
         raise UnsupportedCarrierError(f'{message}. on_unsupported_carrier = "warn" saves it all the same')
     warnings.warn(f"{message}. It was saved without one", stacklevel=6)
-    try:
-        hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), mark.provider)
-    except LabelError as error:
-        if mark.provider.audit == "required":
-            raise
-        logger.warning('audit sink failed (audit = "best-effort"): %s', error)
+    hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), provider)
 
 
 def _read_back(name: str, data: bytes, mark: Mark) -> None:

@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any, cast
 
 from aigc_hooks.artifact import AuditRecord
-from aigc_hooks.errors import LabelError, UnsupportedOutputError
+from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import labelled, passed
 from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
@@ -229,12 +229,7 @@ class Release:
             raise error
         warnings.warn(f'released without a label (on_error = "warn"): {error}', stacklevel=2)
         record = AuditRecord.now("failed", "", source=self.source, reason=str(error))
-        try:
-            hooks(self.provider).audit(record, self.provider)
-        except LabelError:
-            if self.provider.audit == "required":
-                raise
-            logger.warning('audit sink failed (audit = "best-effort")', exc_info=True)
+        hooks(self.provider).audit(record, self.provider)
 
     def passed(self, name: str) -> None:
         """Notes that something left unlabelled because it is no content; logged once per field."""
