@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 
-def _is(value: object, module: str, name: str) -> bool:
+@functools.lru_cache(maxsize=256)
+def _is(kind: type, module: str, name: str) -> bool:
     return any(
         cls.__name__ == name and (cls.__module__ == module or cls.__module__.startswith(f"{module}."))
-        for cls in type(value).__mro__
+        for cls in kind.__mro__
     )
 
 
 def is_picture(value: object) -> bool:
     """Whether a value is a PIL image."""
-    return _is(value, "PIL", "Image")
+    return _is(cast(Any, type(value)), "PIL", "Image")
 
 
 def is_tensor(value: object) -> bool:
     """Whether a value is a torch tensor, on any device."""
-    return _is(value, "torch", "Tensor")
+    return _is(cast(Any, type(value)), "torch", "Tensor")
 
 
 def is_array(value: object) -> bool:
     """Whether a value is a NumPy array."""
-    return _is(value, "numpy", "ndarray")
+    return _is(cast(Any, type(value)), "numpy", "ndarray")
 
 
 NO_PICTURE = 99

@@ -46,15 +46,19 @@ def install() -> None:
     There is no lock, which a fork could leave locked for ever: two threads that come first lay the same seam over the
     same plain function, and the last one stays.
     """
-    for name, seam in (("save", _save), ("paste", _onto), ("alpha_composite", _onto)):
-        plain = getattr(Image.Image, name)
-        if not hasattr(plain, _ORIGINAL):
-            setattr(Image.Image, name, _over(plain, seam))
-    for name in ("alpha_composite", "blend"):
-        plain = getattr(Image, name)
-        if not hasattr(plain, _ORIGINAL):
-            setattr(Image, name, _over(plain, _together))
+    if hasattr(Image.Image.save, _ORIGINAL):
+        return  # every save of a marked image looks for savers that were registered since
     _guard_registries()
+    seams: list[tuple[Any, str, Callable[..., Any]]] = [
+        (Image, name, _together) for name in ("alpha_composite", "blend")
+    ]
+    seams += [(Image.Image, name, _onto) for name in ("paste", "alpha_composite")]
+    # Laid last: once it is there, all are.
+    seams.append((Image.Image, "save", _save))
+    for owner, name, seam in seams:
+        plain = getattr(owner, name)
+        if not hasattr(plain, _ORIGINAL):
+            setattr(owner, name, _over(plain, seam))
 
 
 def _over(plain: Callable[..., Any], seam: Callable[..., Any]) -> Callable[..., Any]:
