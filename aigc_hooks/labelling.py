@@ -110,15 +110,22 @@ def _stages(artifact: Artifact, provider: Provider) -> None:
             outcome = "labelled"
             artifact.label = _label(artifact, known, room, provider)
     except LabelError as error:
-        if provider.on_error == "raise":
-            raise
-        warnings.warn(f'released without a label (on_error = "warn"): {error}', stacklevel=2)
-        record = AuditRecord.now("failed", artifact.modality, source=artifact.source, reason=str(error))
-    else:
-        record = AuditRecord.now(
-            outcome, artifact.modality, source=artifact.source, label=artifact.label, places=artifact.places
-        )
+        forgive(error, provider, source=artifact.source, modality=artifact.modality)
+        return
+    record = AuditRecord.now(
+        outcome, artifact.modality, source=artifact.source, label=artifact.label, places=artifact.places
+    )
     room.audit(record, provider)
+
+
+def forgive(
+    error: LabelError, provider: Provider, *, source: str, modality: str = "", what: str = "released without a label"
+) -> None:
+    """The error policy: raises, or under ``on_error="warn"`` warns and records what went on without a label."""
+    if provider.on_error == "raise":
+        raise error
+    warnings.warn(f'{what} (on_error = "warn"): {error}', stacklevel=3)
+    hooks(provider).audit(AuditRecord.now("failed", modality, source=source, reason=str(error)), provider)
 
 
 def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provider) -> Label:
@@ -175,10 +182,7 @@ def prepare(call: Call, provider: Provider) -> None:
     try:
         hooks(provider).prepare(call, provider)
     except LabelError as error:
-        if provider.on_error == "raise":
-            raise
-        warnings.warn(f'generation goes on unprepared (on_error = "warn"): {error}', stacklevel=2)
-        hooks(provider).audit(AuditRecord.now("failed", "", source=call.source, reason=str(error)), provider)
+        forgive(error, provider, source=call.source, what="generation goes on unprepared")
 
 
 def passed(source: str, provider: Provider, reason: str) -> None:

@@ -15,10 +15,10 @@ from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.explicit.stencil import check_style
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.wrapping import provider_of
+from aigc_hooks.wrapping import provider_of, wrap
 from aigc_hooks_diffusers.inputs import Inputs
 from aigc_hooks_diffusers.outputs import Release
-from aigc_hooks_diffusers.sharing import disown, is_of, own, watch, wrap_outside
+from aigc_hooks_diffusers.sharing import disown, is_of, own, watch
 
 _ROOTS = ("DiffusionPipeline", "ModularPipeline")
 
@@ -90,7 +90,7 @@ def _labelled_loader(load: Callable[..., Any], provider: Provider) -> Callable[.
     @functools.wraps(load)
     def loader(cls: Any, *args: Any, **kwargs: Any) -> Any:
         pipeline = load(cls, *args, **kwargs)
-        return pipeline if provider_of(pipeline) == provider else wrap_outside(pipeline, provider)
+        return pipeline if provider_of(pipeline) == provider else wrap(pipeline, provider=provider)
 
     return loader
 

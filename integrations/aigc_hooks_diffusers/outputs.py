@@ -8,16 +8,13 @@ import inspect
 import logging
 import re
 import sys
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import CodeType
 from typing import Any, cast
 
-from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import labelled, passed
+from aigc_hooks.labelling import forgive, labelled, passed
 from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
-from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks_diffusers.inputs import Inputs
 from aigc_hooks_diffusers.sharing import is_of, models_of
@@ -225,11 +222,7 @@ class Release:
             "and label its output by other means",
             stage="detect",
         )
-        if self.provider.on_error == "raise":
-            raise error
-        warnings.warn(f'released without a label (on_error = "warn"): {error}', stacklevel=2)
-        record = AuditRecord.now("failed", "", source=self.source, reason=str(error))
-        hooks(self.provider).audit(record, self.provider)
+        forgive(error, self.provider, source=self.source)
 
     def passed(self, name: str) -> None:
         """Notes that something left unlabelled because it is no content; logged once per field."""

@@ -12,7 +12,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import Context
 from typing import Any
 
 from aigc_hooks.provider import Provider
@@ -116,13 +115,8 @@ def _watching(plain: Callable[..., None]) -> Callable[..., None]:
         if is_wrapped(self):
             own(self)
         elif id(self) not in _unwrapped and (provider := _owner(value)) is not None:
-            wrap_outside(self, provider)
+            wrap(self, provider=provider)
             logger.info("%s shares %s with a wrapped pipeline and labels as it does", type(self).__name__, name)
 
     setattr(__setattr__, _WATCHED, plain)
     return __setattr__
-
-
-def wrap_outside(pipeline: Any, provider: Provider) -> Any:
-    """Wraps outside of an ``override()`` context, whose settings would stay with the pipeline when the context ends."""
-    return Context().run(wrap, pipeline, provider=provider)
