@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from aigc_hooks.carry import covered_by
 from aigc_hooks.cli import tables
 from aigc_hooks.errors import ConfigError
 from aigc_hooks.provider import Provider, resolve
@@ -18,8 +17,6 @@ from aigc_hooks.reading import read_label
 _PRODUCER = "aigc-hooks-demo"
 _PROMPT = "a cat"
 _SUFFIXES = ("png", "jpg", "webp")
-_TOLERANCE = 12
-"""How far the label's pixels may be off on average, of 255: lossy formats blur."""
 
 
 def run(out: Path, seed: int) -> int:
@@ -54,19 +51,18 @@ def run(out: Path, seed: int) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with _waiting("generating 正在生成 …"):
         image = pipe(_PROMPT, num_inference_steps=4).images[0]
-        covered = covered_by(image)
         paths = [out / f"aigc-demo.{suffix}" for suffix in _SUFFIXES]
         for path in paths:
             image.save(path)
     saving = f'image = pipe("{_PROMPT}").images[0]; image.save("aigc-demo.png")'
     _step(screen, 3, "Generated and saved as ever:", "照常生成并保存：", saving)
     _step(screen, 4, "Read back from the files:", "从文件中读回：")
-    return _report(screen, paths, provider, covered)
+    return _report(screen, paths, provider)
 
 
-def _report(screen: Console, paths: list[Path], provider: Provider, covered: Any) -> int:
+def _report(screen: Console, paths: list[Path], provider: Provider) -> int:
     readings = [read_label(path) for path in paths]
-    shown = [_shows_label(path, covered) for path in paths]
+    shown = [_shows_label(path, provider) for path in paths]
     style = provider.image
     words = f"{style.wording or provider.wording}\n{style.position}"
     visible = [Text(words, "bold green") if seen else Text("未见 not seen", "bold red") for seen in shown]
@@ -94,17 +90,14 @@ def _arguments() -> dict[str, Any]:
     return {}
 
 
-def _shows_label(path: Path, covered: Any) -> bool:
-    """Whether a file's pixels show the label as it was drawn, but for what compression changed."""
-    from PIL import Image, ImageChops, ImageStat
+def _shows_label(path: Path, provider: Provider) -> bool:
+    """Whether a file's pixels show the label."""
+    from PIL import Image
 
-    from aigc_hooks.explicit.picture import Covered
+    from aigc_hooks.explicit.picture import shows_label
 
-    if not isinstance(covered, Covered):
-        return False
     with Image.open(path) as image:
-        found = image.convert("RGB").crop(covered.box)
-    return max(ImageStat.Stat(ImageChops.difference(found, covered.after)).mean) <= _TOLERANCE
+        return shows_label(image, provider)
 
 
 def _waiting(message: str) -> Any:
