@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from aigc_hooks.labelling import save as save
     from aigc_hooks.labels import Label as Label
     from aigc_hooks.labels import ProviderCode as ProviderCode
-    from aigc_hooks.provider import ImageStyle as ImageStyle
     from aigc_hooks.provider import Provider as Provider
     from aigc_hooks.provider import override as override
     from aigc_hooks.reading import read_label as read_label
+    from aigc_hooks.styles import ImageStyle as ImageStyle
+    from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
+    from aigc_hooks.styles import TextStyle as TextStyle
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
     from aigc_hooks.wrapping import wrap as wrap
@@ -58,7 +60,7 @@ _HOMES = {
     "ConfigError": "errors",
     "Finding": "artifact",
     "ForeignLabelError": "errors",
-    "ImageStyle": "provider",
+    "ImageStyle": "styles",
     "Label": "labels",
     "LabelError": "errors",
     "LabelFormatError": "errors",
@@ -67,6 +69,8 @@ _HOMES = {
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
+    "SamplingWatermark": "styles",
+    "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
@@ -102,6 +106,8 @@ __all__ = [
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "SamplingWatermark",
+    "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from html import escape
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from aigc_hooks.labels import KEYS, Label
 from aigc_hooks.provider import Provider
@@ -17,13 +17,18 @@ class Artifact:
     """One piece of generated content on its way through the stages.
 
     Attributes:
-        content: The live object: a PIL image, an array, a tensor. A stage may replace it by one of the same kind.
-        modality: ``"image"``; more kinds join with their renderers.
+        content: The live object: a PIL image, an array, a tensor, a string. A stage may replace it by one of the same
+            kind.
+        modality: ``"image"`` or ``"text"``; more kinds join with their renderers.
         source: What made it, such as the name of a pipeline class; empty if unknown.
         label: The implicit label, once ``aigc_make_label`` has made it.
         places: Where labels were put, such as ``"pixels"``; the audit record lists them.
         visible: Whether the explicit label is already in the content: then it is not drawn again.
         covered: What lay under the explicit label before it was drawn, as its renderer keeps it; None if nothing was.
+        passes: Why the content stays as it is, such as ``"one JSON document"``; set by ``aigc_detect``. Empty: it gets
+            its label.
+        part: ``"whole"``; or of a text that leaves in pieces ``"head"`` (the first piece: something may go before it)
+            or ``"tail"`` (all that has left: something may follow it).
     """
 
     content: Any
@@ -33,6 +38,8 @@ class Artifact:
     places: list[str] = field(default_factory=list)
     visible: bool = False
     covered: Any = None
+    passes: str = ""
+    part: Literal["whole", "head", "tail"] = "whole"
 
 
 @dataclass(slots=True)
@@ -43,11 +50,13 @@ class Call:
         source: Name of the pipeline class or function.
         arguments: Positional arguments, without the object itself.
         keywords: Keyword arguments.
+        framework: Name of the adapter whose object is called, such as ``"diffusers"``.
     """
 
     source: str
     arguments: list[Any]
     keywords: dict[str, Any]
+    framework: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +213,9 @@ class AuditRecord:
 
     Attributes:
         outcome: ``"labelled"``, ``"already-labelled"``, ``"passed"`` (nothing there to label), ``"failed"`` (released
-            unlabelled under ``on_error="warn"``) or ``"unsupported-carrier"`` (saved without implicit label).
-        modality: Such as ``"image"``.
+            unlabelled under ``on_error="warn"``), ``"aborted"`` (a text that was broken off before its label) or
+            ``"unsupported-carrier"`` (saved without implicit label).
+        modality: Such as ``"image"`` or ``"text"``.
         source: What made the content, such as the name of a pipeline class.
         label: Its implicit label, if it got one.
         places: Where labels were put.

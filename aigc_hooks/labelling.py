@@ -40,15 +40,16 @@ def label(
     Labelling is idempotent: what this provider has already labelled is left as it is and keeps its produce id.
 
     Args:
-        content: A PIL image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``),
-            or a list or tuple of them, nested or not: labelled in place. A path: the picture file is labelled in
-            place or to ``output``, keeping its metadata.
+        content: A text: a labelled one is returned, and one that is blank or one JSON document is left as it is. A PIL
+            image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``): labelled in
+            place. A list or tuple of them, nested or not. A path: the picture file is labelled in place or to
+            ``output``, keeping its metadata.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; its suffix chooses the format.
         **overrides: Settings of ``Provider`` for this call.
 
     Returns:
-        The same object; for a path, the path of the labelled file.
+        The same object; for a text, the labelled text; for a path, the path of the labelled file.
 
     Raises:
         LabelError: It could not be labelled; ``stage`` and ``plugin`` say where, and nothing was released.
@@ -67,7 +68,7 @@ def labelled(content: Any, provider: Provider, source: str = "") -> Any:
     """Runs the stages over content and returns it, the same object where that can be.
 
     Args:
-        content: A picture in any form that ``label`` takes except a path.
+        content: Content in any form that ``label`` takes except a path.
         provider: The settings.
         source: What made it, for the audit record.
     """
@@ -78,7 +79,9 @@ def labelled(content: Any, provider: Provider, source: str = "") -> Any:
             return content
         return content if all(map(_same, items, content)) else type(content)(items)
     artifact = Artifact(content, _modality(content), source)
-    _stages(artifact, active(provider))
+    settings = active(provider)
+    if outcome := run(artifact, settings):
+        record(artifact, outcome, settings)
     return artifact.content
 
 
@@ -89,33 +92,53 @@ def _same(one: object, other: object) -> bool:
 def _modality(content: Any) -> str:
     if is_picture(content) or is_array(content) or is_tensor(content):
         return "image"
+    if isinstance(content, str):
+        return "text"
     kind = f"{type(content).__module__}.{type(content).__qualname__}"
-    hint = "; give a file as pathlib.Path" if isinstance(content, str) else ""
     raise UnsupportedOutputError(
-        f"cannot label {kind}: this version labels PIL images, NumPy arrays, torch tensors, and lists of them{hint}",
+        f"cannot label {kind}: this version labels text, PIL images, NumPy arrays, torch tensors, lists of them, and "
+        "files given as pathlib.Path",
         stage="detect",
     )
 
 
-def _stages(artifact: Artifact, provider: Provider) -> None:
-    """One artifact through all stages; nothing is released that missed one."""
+def run(artifact: Artifact, provider: Provider) -> str:
+    """One artifact through all stages; nothing is released that missed one.
+
+    Returns:
+        The outcome, for ``record``; empty where a failure was forgiven and has been recorded.
+
+    Raises:
+        LabelError: A stage failed.
+    """
     room = hooks(provider)
     try:
-        known = _own(room.detect(artifact, provider), provider)
-        if known is not None and artifact.visible:
-            outcome = "already-labelled"
+        known = _own(room.detect(artifact, provider), provider) or artifact.label
+        if artifact.passes:
+            return "passed"
+        seen = artifact.visible and (known is not None or artifact.modality == "text")
+        if seen and known is not None and artifact.part == "whole":
             artifact.label = known
             room.write_metadata(artifact, known, provider)
         else:
-            outcome = "labelled"
             artifact.label = _label(artifact, known, room, provider)
     except LabelError as error:
         forgive(error, provider, source=artifact.source, modality=artifact.modality)
-        return
-    record = AuditRecord.now(
-        outcome, artifact.modality, source=artifact.source, label=artifact.label, places=artifact.places
+        return ""
+    return "already-labelled" if seen else "labelled"
+
+
+def record(artifact: Artifact, outcome: str, provider: Provider, reason: str = "") -> None:
+    """Hands the audit sinks one line about an artifact."""
+    line = AuditRecord.now(
+        outcome,
+        artifact.modality,
+        source=artifact.source,
+        label=artifact.label,
+        places=artifact.places,
+        reason=reason or artifact.passes,
     )
-    room.audit(record, provider)
+    hooks(provider).audit(line, provider)
 
 
 def forgive(
@@ -139,6 +162,8 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
         raise UnsupportedOutputError(
             f"no plugin renders the explicit label of {type(artifact.content).__name__}", stage="render_explicit"
         )
+    if artifact.part == "head":
+        return made  # the rest when the text is complete
     room.embed_watermark(artifact, made, provider)
     room.write_metadata(artifact, made, provider)
     room.sign(artifact, made, provider)

@@ -13,64 +13,22 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
 from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label, ProviderCode
-from aigc_hooks.layers import Layer, did_you_mean, environment, providers_in_file, tables, two_lines
-
-MIN_TEXT_HEIGHT = 0.05
-"""Least height of the label's characters, as a share of the picture's shorter side (GB 45438-2025, 5.2)."""
-
-MIN_OPACITY = 0.55
-"""Least opacity of the dark plate under white text: contrast ≥ 4.5 : 1 even on white. The standard names no number."""
+from aigc_hooks.layers import Layer, environment, providers_in_file, tables, two_lines
+from aigc_hooks.styles import ImageStyle, Settings, TextStyle, config_error, styles_of
 
 _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 
-Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bottom", "bottom-left", "left"]
+DEFAULT_WORDING = "AI生成"
 
 
-class _Settings(BaseModel):
-    """Frozen, so that it can live on a generated class and in cache keys; its errors are ConfigErrors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise _config_error(error, [Layer(f"{type(self).__name__}(…)", values)], type(self)) from None
-
-
-class ImageStyle(_Settings):
-    """How the explicit label of a picture looks.
-
-    Attributes:
-        position: One of four corners and four edges (GB 45438-2025, 5.2: 边或角).
-        wording: Text of the label in pictures; None takes the provider's.
-        height: Height of every character's ink as a share of the shorter side, 0.05 to 0.5.
-        opacity: Opacity of the dark plate under the white text, 0.55 to 1.0. The text itself is always opaque. The
-            default gives a contrast of at least 7 : 1 on any background.
-        font: A TrueType or OpenType file that has every character of the wording; None takes the one shipped.
-    """
-
-    position: Position = "bottom-right"
-    wording: str | None = None
-    height: float = Field(default=MIN_TEXT_HEIGHT, ge=MIN_TEXT_HEIGHT, le=0.5, allow_inf_nan=False)
-    opacity: float = Field(default=0.65, ge=MIN_OPACITY, le=1.0, allow_inf_nan=False)
-    font: Path | None = None
-
-    @field_validator("wording")
-    @classmethod
-    def _wording_is_lawful(cls, text: str | None) -> str | None:
-        return text if text is None else check_wording(text)
-
-
-class Provider(_Settings):
+class Provider(Settings):
     """The settings of one service that labels its output.
 
     Attributes:
@@ -88,18 +46,25 @@ class Provider(_Settings):
         audit: ``"required"``: a failing audit sink is a failing stage. ``"best-effort"``: it is logged.
         required_plugins: Names of plugins without which nothing is labelled or released.
         image: How the label of a picture looks.
+        text: How the label of a text looks.
     """
 
     name: str = ""
     strict: bool = True
     producer: str
     propagator: Literal["producer", "empty"] = "producer"
-    wording: str = "AI生成"
+    wording: str = DEFAULT_WORDING
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
     audit: Literal["required", "best-effort"] = "required"
     required_plugins: tuple[str, ...] = ()
     image: ImageStyle = ImageStyle()
+    text: TextStyle = TextStyle()
+
+    @classmethod
+    def missing(cls, key: str, values: Any) -> str:
+        """The producer is the one setting without a default."""
+        return _no_producer(str(values.get("name", "")))
 
     @field_validator("wording")
     @classmethod
@@ -124,6 +89,8 @@ class Provider(_Settings):
                 warnings.warn(f"producer {text!r} looks like a provider code and is none: {error}", stacklevel=2)
         return text
 
+
+_STYLES = tuple(styles_of(Provider))
 
 _overrides: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("aigc_hooks_overrides", default=())
 
@@ -184,20 +151,23 @@ def resolve(provider: str | Provider | None, overrides: Mapping[str, Any], *, in
 
 
 def _whole(provider: Provider) -> Layer:
-    return Layer("the provider given", {**dict(provider), "image": dict(provider.image)})
+    values = dict(provider)
+    return Layer("the provider given", {**values, **{name: dict(values[name]) for name in _STYLES}})
 
 
 def _build(layers: list[Layer]) -> Provider:
     """Merges layers, strongest first, and checks the result."""
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
-        if "wording" in layer.values and isinstance(merged.get("image"), dict):
-            merged["image"].pop("wording", None)  # a general wording that is stronger than one for pictures
+        if "wording" in layer.values:
+            for name in _STYLES:  # a general wording that is stronger than one for pictures
+                if isinstance(merged.get(name), dict):
+                    merged[name].pop("wording", None)
         _merge(merged, layer.values)
     try:
         return Provider.model_validate(merged)
     except ValidationError as error:
-        raise _config_error(error, layers, Provider) from None
+        raise config_error(error, layers, Provider) from None
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -224,45 +194,3 @@ def _no_producer(name: str) -> str:
         f"{two_lines(name)}\nor set AIGC_HOOKS_PRODUCER, or pass producer=…"
         + ("; what override() sets lasts only as long as its context" if _overrides.get() else "")
     )
-
-
-def _config_error(error: ValidationError, layers: list[Layer], model: type[BaseModel]) -> ConfigError:
-    """Says of each fault which source it came from, which key it is, and which value was found."""
-    return ConfigError("\n".join(_fault(path, fault, layers, model) for path, fault in _faults(error)))
-
-
-def _faults(error: ValidationError, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each fault and the path to it, through the errors that nested settings have raised themselves."""
-    for fault in error.errors(include_url=False):
-        path = (*above, *map(str, fault["loc"]))
-        inner = getattr(fault.get("ctx", {}).get("error"), "__context__", None)
-        if isinstance(inner, ValidationError):
-            yield from _faults(inner, path)
-        else:
-            yield path, fault
-
-
-def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[BaseModel]) -> str:
-    source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
-    key = ".".join(path)
-    if fault["type"] == "missing":
-        return _no_producer(str(fault["input"].get("name", "")))  # the one setting without a default
-    if fault["type"] == "extra_forbidden":
-        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {fault['input']!r})"
-    return f"{source}: {key} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _holds(values: Any, path: tuple[str, ...]) -> bool:
-    for key in path:
-        if not isinstance(values, Mapping) or key not in values:
-            # An item of a list, such as required_plugins.0, is in the layer that holds the list.
-            return isinstance(values, (list, tuple, set, frozenset))
-        values = values[key]
-    return True
-
-
-def _suggestion(path: tuple[str, ...], model: type[BaseModel]) -> str:
-    if model is Provider and len(path) == 1 and path[0] in ImageStyle.model_fields:
-        return f"; it is one of pictures: image={{{path[0]!r}: …}}"
-    known = list((ImageStyle if path[:-1] == ("image",) else model).model_fields)
-    return did_you_mean(path[-1], known)

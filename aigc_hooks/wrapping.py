@@ -13,8 +13,9 @@ import threading
 import weakref
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
+from aigc_hooks import functions
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.discovery import DISTRIBUTION
 from aigc_hooks.errors import AdapterNotFoundError, UnsupportedVersionError
@@ -22,6 +23,8 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 
 T = TypeVar("T")
+
+_NOTHING: Any = object()
 
 # By name, not by isinstance: the mark outlives a reload of this module.
 _BASE = "__aigc_hooks_base__"
@@ -31,16 +34,32 @@ _classes: weakref.WeakValueDictionary[tuple[object, ...], type] = weakref.WeakVa
 _lock = threading.Lock()
 
 
-def wrap(obj: T, *, provider: str | Provider | None = None, **overrides: Any) -> T:
+@overload
+def wrap(*, provider: str | Provider | None = None, kind: str, **overrides: Any) -> Callable[[T], T]: ...
+@overload
+def wrap(obj: T, /, *, provider: str | Provider | None = None, kind: str | None = None, **overrides: Any) -> T: ...
+def wrap(
+    obj: Any = _NOTHING, /, *, provider: str | Provider | None = None, kind: str | None = None, **overrides: Any
+) -> Any:
     """Makes an object label everything it generates.
 
+        pipe = aigc_hooks.wrap(pipe, provider="acme")
+
+
+        @aigc_hooks.wrap(kind="text", provider="acme")
+        async def answer(question): ...
+
     Args:
-        obj: An object that an adapter knows, such as a diffusers pipeline; or its class, to label all that it makes.
+        obj: An object that an adapter knows, such as a diffusers pipeline or a chat model; or its class, to label all
+            that it makes. With ``kind``, a function, generator function or iterator of your own; left away, ``wrap`` is
+            a decorator.
         provider: Name of a provider in the configuration, or a ``Provider``.
+        kind: What a function of your own makes: ``"text"`` (strings, returned or yielded) or ``"image"``.
         **overrides: Settings of ``Provider`` for this object.
 
     Returns:
-        The same object; for a class, a subclass of the same name. A second ``wrap`` replaces the first.
+        The same object; for a class, a subclass of the same name; for a function, a function of the same kind and
+        signature. A second ``wrap`` replaces the first.
 
     Raises:
         AdapterNotFoundError: No adapter knows the object.
@@ -49,11 +68,18 @@ def wrap(obj: T, *, provider: str | Provider | None = None, **overrides: Any) ->
         PluginError: A required plugin is missing.
     """
     settings = resolve(provider, overrides, in_context=False)  # what override() lays over must not stay
+    if obj is _NOTHING:
+        if kind is None:
+            raise TypeError("wrap() takes an object, or as a decorator the kind: @wrap(kind='text')")
+        return functools.partial(functions.labelling, kind=kind, provider=settings)
+    if kind is not None:
+        hooks(settings)
+        return functions.labelling(obj, kind, settings)
     base = _base(obj if isinstance(obj, type) else type(obj))
     adapter = _adapter(base, settings)
     generated = _generated(base, adapter, settings)
     if isinstance(obj, type):
-        return generated  # type: ignore[return-value]
+        return generated
     return _swap(obj, generated, adapter)
 
 
@@ -65,6 +91,8 @@ def unwrap(obj: T) -> T:
     """
     if isinstance(obj, type):
         return _base(obj)  # type: ignore[return-value]
+    if (function := functions.original(obj)) is not obj:
+        return function  # type: ignore[no-any-return]
     base = _base(type(obj))
     if base is not type(obj):
         object.__setattr__(obj, "__class__", base)
@@ -76,13 +104,13 @@ def unwrap(obj: T) -> T:
 
 def is_wrapped(obj: object) -> bool:
     """Whether an object, or what a class makes, is labelled."""
-    return hasattr(obj if isinstance(obj, type) else type(obj), _BASE)
+    return provider_of(obj) is not None
 
 
 def provider_of(obj: object) -> Provider | None:
     """The settings that an object was wrapped with, or None."""
     provider: Provider | None = getattr(obj if isinstance(obj, type) else type(obj), _PROVIDER, None)
-    return provider
+    return provider or functions.provider_of_function(obj)
 
 
 def _base(cls: type) -> type:

@@ -12,7 +12,14 @@ from aigc_hooks.provider import Provider
 
 @hookimpl
 def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | None:
-    """Sees whether a picture already shows this provider's label."""
+    """Sees whether content already shows this provider's label, and whether a text must stay as it is."""
+    if isinstance(artifact.content, str):
+        from aigc_hooks.explicit import text
+
+        if artifact.part != "head":  # what the text will be is not known yet
+            artifact.passes = artifact.passes or text.left_alone(artifact.content)
+        artifact.visible = artifact.visible or not _around(artifact, provider)
+        return None
     if artifact.visible:
         return None
     if is_picture(artifact.content):
@@ -28,7 +35,12 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
 @hookimpl
 def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
-    """Draws the label into a picture, an array or a tensor."""
+    """Puts the label around a text, or draws it into a picture, an array or a tensor."""
+    if isinstance(artifact.content, str):
+        before, after = _around(artifact, provider) or ("", "")
+        artifact.places += [f"text {place}" for place, label in (("start", before), ("end", after)) if label]
+        artifact.content = f"{before}{artifact.content}{after}"
+        return True
     if is_picture(artifact.content):
         from aigc_hooks.explicit import picture
 
@@ -41,3 +53,12 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         return None
     artifact.places.append("pixels")
     return True
+
+
+def _around(artifact: Artifact, provider: Provider) -> tuple[str, str] | None:
+    """What goes before and after a text; None where it has its label."""
+    from aigc_hooks.explicit import text
+
+    before = text.before(artifact.content, provider) if artifact.part != "tail" else ""
+    after = text.after(artifact.content, provider) if artifact.part != "head" else ""
+    return (before, after) if before or after else None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.lettering import SHIPPED_FONT, break_lines, check_glyphs, lawful_size, load_font
-from aigc_hooks.provider import MIN_TEXT_HEIGHT, ImageStyle, Provider
+from aigc_hooks.provider import Provider
+from aigc_hooks.styles import MIN_TEXT_HEIGHT, ImageStyle
 
 if TYPE_CHECKING:
     from PIL import Image

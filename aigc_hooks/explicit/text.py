@@ -1,0 +1,205 @@
+"""The explicit label of a text (GB 45438-2025, 5.1): where it goes, what it leaves alone, and how it is known again.
+
+Every function takes plain strings and looks at their ends; a text of a megabyte costs about as much as copying it.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+import re
+from typing import NamedTuple
+
+from aigc_hooks.explicit.wording import CORNER_MARK
+from aigc_hooks.provider import DEFAULT_WORDING, Provider
+from aigc_hooks.styles import TextStyle
+
+NOTICE = "（本内容由AI生成）"
+"""The notice where nothing else is configured."""
+
+CORNER = "AI"
+"""The corner mark where nothing else is configured: the one place where "AI" may stand alone (5.1 c)."""
+
+# Plain text has no superscript but these letters of Unicode.
+_SUPERSCRIPT = str.maketrans("AI", "ᴬᴵ")
+
+_WINDOW = 512
+"""How many characters at an end of a text are looked at for a label."""
+
+# What people and models put around a notice, or leave away.
+_EDGES = "()（）[]【】〔〕「」『』<>《》*_~`-—–=#|.。:：!！\"'“”"
+
+_FIRST = re.compile(r"\S")
+# A line that a corner mark at its end would break: a fence, a table row, a rule, indented code, markup.
+_BLOCK = re.compile(r"\s*(?:`{3}|~{3}|\||[-*_=]{3,}\s*\Z|</)|(?: {4}|\t)")
+# A beginning that a corner mark before it would break is anything but a word or a quotation.
+_WORD = re.compile(r"[\w“‘「『《（]")
+_WHOLE_PAGE = re.compile(r"<[!?]|<html", re.IGNORECASE)
+
+
+class Sign(NamedTuple):
+    """The label as it stands in a text.
+
+    Attributes:
+        text: With its markup.
+        words: Without.
+        corner: Whether it stands in the line, as a small sign, and not in a paragraph of its own.
+    """
+
+    text: str
+    words: str
+    corner: bool
+
+
+def sign_of(provider: Provider) -> Sign:
+    """The label that a provider's settings ask for."""
+    return _sign(provider.text, provider.wording)
+
+
+@functools.lru_cache(maxsize=256)
+def _sign(style: TextStyle, general: str) -> Sign:
+    corner = style.mark == CORNER_MARK
+    usual = CORNER if corner else NOTICE if general == DEFAULT_WORDING else general
+    words = style.wording or usual
+    if style.markup == "html":
+        tag = "sup" if corner else "p"
+        return Sign(f"<{tag}>{html.escape(words, quote=False)}</{tag}>", words, corner)
+    if corner:
+        raised = words.translate(_SUPERSCRIPT)
+        return Sign(raised if words == CORNER else f"[{words}]", words, True)
+    return Sign(words, words, False)
+
+
+def left_alone(text: str) -> str:
+    """Why a text gets no label: it is blank, or one JSON document, which would break; empty if it gets one.
+
+    A JSON document is an object or an array. A number, a word or a quotation is an answer like any other.
+    """
+    first = _FIRST.search(text)
+    if first is None:
+        return "blank text"
+    closing = {"{": "}", "[": "]"}.get(first[0])
+    if closing is None or text[-_WINDOW:].rstrip()[-1:] not in (closing, ""):
+        return ""
+    try:
+        # Numbers stay text: one of ten thousand digits is no reason to fail.
+        json.loads(text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return ""
+    return "one JSON document"
+
+
+def before(text: str, provider: Provider) -> str:
+    """What goes before a text; empty where nothing is asked for, or the label is there."""
+    sign = sign_of(provider)
+    if provider.text.position == "end" or not _takes_start(text) or _begins(text, sign):
+        return ""
+    if sign.corner and _WORD.match(text):
+        return sign.text if provider.text.markup == "html" else f"{sign.text} "
+    return f"{sign.text}\n" if provider.text.markup == "html" else f"{sign.text}\n\n"
+
+
+def after(text: str, provider: Provider) -> str:
+    """What goes after a text; empty where nothing is asked for, or the label is there."""
+    sign = sign_of(provider)
+    if (provider.text.position == "start" and _takes_start(text)) or _ends(text, sign):
+        return ""
+    if provider.text.markup == "html":
+        return sign.text if sign.corner else f"\n{sign.text}"
+    end = text[-_WINDOW:]
+    if fence := _open_fence(text):
+        # In the block of code, the label would be taken for code.
+        return ("" if end.endswith("\n") else "\n") + f"{fence}\n\n{sign.text}"
+    if sign.corner and not end[-1:].isspace() and not _BLOCK.match(end[end.rfind("\n") + 1 :]):
+        return sign.text
+    blank = end[len(end.rstrip("\r\n")) :].count("\n")
+    return "\n" * max(2 - blank, 0) + sign.text
+
+
+def shows_label(text: str, provider: Provider) -> bool:
+    """Whether a text has its label at every place where the settings ask for one."""
+    return not before(text, provider) and not after(text, provider)
+
+
+def strip_label(text: str, provider: Provider) -> str:
+    """A text of the model's own, without its labels, as it goes back to the model: it would repeat them.
+
+    Only the exact label of these settings, and only as a line of its own (a corner mark: at an end), is taken out; a
+    label that is quoted in a sentence stays. Labels of what people read are not touched (Measures, article 10): this is
+    for the history that a model is given, and no public name.
+    """
+    sign = sign_of(provider)
+    if sign.text not in text:
+        return text
+    return _labels(sign).sub("", text)
+
+
+@functools.lru_cache(maxsize=64)
+def _labels(sign: Sign) -> re.Pattern[str]:
+    one = re.escape(sign.text)
+    line = rf"(?:\r?\n){{1,2}}{one}[ \t]*(?=\r?\n|\s*\Z)"
+    first = rf"\A(?:\s*{one}[ \t]*(?:(?:\r?\n){{1,2}}|\Z))+"
+    inline = rf"|\A\s*{one}[ ]?|{one}(?=\s*\Z)" if sign.corner else ""
+    return re.compile(f"{first}|{line}{inline}")
+
+
+def _takes_start(text: str) -> bool:
+    """Whether a label may stand before a text.
+
+    Not where it begins as JSON does, and not before a whole HTML page: there the label stands at the end. A stream that
+    has begun cannot tell yet what it will be, so the same rule holds for text that is complete.
+    """
+    first = _FIRST.search(text)
+    return not (first and (first[0] in "{[" or (first[0] == "<" and _WHOLE_PAGE.match(text, first.start()))))
+
+
+def _begins(text: str, sign: Sign) -> bool:
+    start = text[: _WINDOW + 2 * len(sign.text)].lstrip()
+    return _is_label(start.partition("\n")[0], sign, start.startswith(sign.text))
+
+
+def _ends(text: str, sign: Sign) -> bool:
+    window = _WINDOW + 2 * len(sign.text)
+    end = text[-window:].rstrip() or text.rstrip()[-window:]
+    return _is_label(end[end.rfind("\n") + 1 :], sign, end.endswith(sign.text))
+
+
+def _is_label(line: str, sign: Sign, exact: bool) -> bool:
+    """Whether the line at an end of a text is the label.
+
+    A notice is a line of its own, also as a model would write it: in other brackets, bold, or spaced out. In a sentence
+    it is a quotation.
+    """
+    if sign.corner or sign.text != sign.words:
+        return exact
+    return _bare(line) == _bare(sign.words)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split()).strip(_EDGES)
+
+
+def _open_fence(text: str) -> str:
+    """The fence that would close the block of code which is open at the end of a Markdown text; empty without one.
+
+    A fence that is indented belongs to a list or a quotation, and a paragraph after it ends both by itself.
+    """
+    hits = [match for mark in ("```", "~~~") if mark in text for match in _FENCES[mark].finditer(text)]
+    fence = ""
+    for match in sorted(hits, key=re.Match.start):
+        line = text.rfind("\n", 0, match.start()) + 1
+        indent = text[line : match.start()]
+        if indent.strip(" ") or len(indent) > 3:
+            continue
+        end = text.find("\n", match.end())
+        rest = text[match.end() : end if end >= 0 else len(text)]
+        if not fence:
+            if not indent and "`" not in (rest if match[0][0] == "`" else ""):
+                fence = match[0]
+        elif match[0][0] == fence[0] and len(match[0]) >= len(fence) and not rest.strip():
+            fence = ""
+    return fence
+
+
+_FENCES = {"```": re.compile("`{3,}"), "~~~": re.compile("~{3,}")}

@@ -1,0 +1,286 @@
+"""Text that leaves in pieces: the label is a piece of its own, and no piece waits for it.
+
+The thinking is in ``TextStream`` (what label goes where) and ``Splicer`` (in which order items leave); the iterators
+around them, one sync and one async, only call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from typing import Any, Generic, TypeVar
+
+from aigc_hooks.artifact import Artifact
+from aigc_hooks.errors import LabelError, UnsupportedOutputError
+from aigc_hooks.explicit import text as explicit
+from aigc_hooks.labelling import forgive, record, run
+from aigc_hooks.labels import Label
+from aigc_hooks.provider import Provider, active
+
+T = TypeVar("T")
+
+logger = logging.getLogger("aigc_hooks.streams")
+
+
+class TextStream:
+    """The labels of one text whose pieces are on their way out.
+
+    ``feed`` it each piece before the piece leaves, then call ``end`` once, or ``abort`` where no end came. The stages
+    run when the text is complete; for a label at the start they also run ahead of the first piece.
+
+    Attributes:
+        label: The implicit label, once the stages have made it.
+    """
+
+    def __init__(self, provider: Provider, source: str) -> None:
+        self.label: Label | None = None
+        self._provider = active(provider)  # as it is when the stream begins, whoever pulls it later
+        self._source = source
+        self._pieces: list[str] = []
+        self._waiting = self._provider.text.position != "end"
+        self._begun = False
+        self._forgiven = False
+
+    def feed(self, piece: str) -> str | None:
+        """Takes a piece that is about to leave.
+
+        Returns:
+            What goes before it, mostly nothing; or None where it must wait for the next one: blank text at the head of
+            a text whose label stands at the start.
+
+        Raises:
+            LabelError: The text cannot be labelled. The piece must not leave.
+        """
+        self._pieces.append(piece)
+        if not self._waiting:
+            return ""
+        if piece.isspace() or not piece:
+            return None
+        self._waiting = False
+        head = "".join(self._pieces)
+        if not explicit.before(head, self._provider):
+            return ""
+        artifact = Artifact(head, "text", self._source, part="head")
+        self._pieces = []  # where it fails, nothing has left
+        self._forgiven = not run(artifact, self._provider)
+        if self._forgiven:
+            return ""
+        self._begun = True
+        self.label = artifact.label
+        self._pieces = [artifact.content]
+        return str(artifact.content[: len(artifact.content) - len(head)])
+
+    def end(self, passes: str = "") -> str:
+        """Ends the text.
+
+        Args:
+            passes: Why it is no content to label, such as ``"tool calls"``.
+
+        Returns:
+            What goes after the last piece, or nothing.
+
+        Raises:
+            LabelError: The text cannot be labelled, or a plugin changed what has already left.
+        """
+        if self._forgiven:
+            return ""
+        sent = "".join(self._pieces)
+        artifact = Artifact(sent, "text", self._source, label=self.label, passes=passes, part="tail")
+        if self._begun:
+            artifact.places.append("text start")
+        try:
+            outcome = run(artifact, self._provider)
+            if outcome and not artifact.content.startswith(sent):
+                outcome = ""
+                changed = "a plugin changed text that has already left as a stream; only what follows it can be added"
+                forgive(LabelError(changed, stage="render_explicit"), self._provider, source=self._source)
+        except LabelError as error:
+            self.abort(str(error))  # it left without, and whoever reads the record must know
+            raise
+        if not outcome:
+            return ""
+        self.label = artifact.label
+        record(artifact, "labelled" if self._begun and not passes else outcome, self._provider)
+        return str(artifact.content[len(sent) :])
+
+    def abort(self, reason: str = "the stream was broken off before its end") -> None:
+        """Records that the text ended without its last label. What has left cannot be called back."""
+        sent = "".join(self._pieces)
+        if self._forgiven or not sent.strip():
+            return
+        places = ["text start"] if self._begun else []
+        artifact = Artifact("", "text", self._source, label=self.label, places=places)
+        try:
+            outcome = "labelled" if self._begun else "aborted"
+            record(artifact, outcome, self._provider, reason)
+        except LabelError as error:  # it must not take the place of what broke the stream off
+            logger.error("a stream that was broken off could not be recorded: %s", error)
+
+
+class Splicer(Generic[T]):
+    """Puts the label among the items of a stream, in the order in which they leave.
+
+    Items with text leave at once. Those without any content are held back once there was text, for the label must come
+    after the last text and before what only ends the stream.
+
+    Args:
+        stream: The text.
+        text: The text of an item: empty for one without any content, None for one with content of another kind.
+        item: Makes an item that holds a text, like another one.
+    """
+
+    def __init__(self, stream: TextStream, text: Callable[[T], str | None], item: Callable[[str, T], T]) -> None:
+        self.stream = stream
+        self._text = text
+        self._item = item
+        self._held: list[T] = []
+        self._last: T | None = None
+
+    def put(self, item: T) -> list[T]:
+        """Takes the next item; returns what leaves now."""
+        piece = self._text(item)
+        if piece:
+            label = self.stream.feed(piece)
+            self._last = item
+        elif piece is None or (self._last is None and not self._held):
+            label = ""
+        else:
+            label = None
+        if label is None:
+            self._held.append(item)
+            return []
+        if not label and not self._held:
+            return [item]
+        held, self._held = self._held, []
+        return [self._item(label, item), *held, item] if label else [*held, item]
+
+    def end(self, passes: str = "") -> list[T]:
+        """Ends the stream; returns what is still to leave."""
+        label = self.stream.end(passes)
+        held, self._held = self._held, []
+        if not label:
+            return held
+        assert self._last is not None
+        # Blank text that waited for a label at the start belongs before the one at the end.
+        texts = [item for item in held if self._text(item)]
+        rest = [item for item in held if not self._text(item)]
+        return [*texts, self._item(label, self._last), *rest]
+
+
+def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] = str) -> Generator[T, None, None]:
+    """The items of a stream and its label.
+
+    Args:
+        items: The bare stream.
+        splicer: Made for it.
+        passes: Asked at the end why the text is no content to label; empty labels it.
+    """
+    ended = False
+    try:
+        for item in items:
+            yield from splicer.put(item)
+        ended = True
+        yield from splicer.end(passes())
+    finally:
+        if not ended:
+            splicer.stream.abort()
+            if (close := getattr(items, "close", None)) is not None:
+                close()
+
+
+async def aspliced(
+    items: AsyncIterator[T], splicer: Splicer[T], passes: Callable[[], str] = str
+) -> AsyncGenerator[T, None]:
+    """``spliced`` for asynchronous streams."""
+    ended = False
+    try:
+        async for item in items:
+            for released in splicer.put(item):
+                yield released
+        ended = True
+        for released in splicer.end(passes()):
+            yield released
+    finally:
+        if not ended:
+            splicer.stream.abort()
+            if (close := getattr(items, "aclose", None)) is not None:
+                await close()
+
+
+class LabelledStream:
+    """A stream of strings with its label, in the place of the bare one: as iterator and as context manager."""
+
+    def __init__(self, bare: Any, provider: Provider, source: str) -> None:
+        self._bare = bare
+        self._items = spliced(iter(bare), text_splicer(provider, source))
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return str(next(self._items))
+
+    def close(self) -> None:
+        """Ends the stream early, and the bare one with it."""
+        self._items.close()
+        if (close := getattr(self._bare, "close", None)) is not None:
+            close()
+
+    def __enter__(self) -> LabelledStream:
+        if (enter := getattr(self._bare, "__enter__", None)) is not None:
+            enter()
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        self._items.close()
+        if (leave := getattr(self._bare, "__exit__", None)) is not None:
+            return bool(leave(*error))
+        self.close()
+        return None
+
+
+class LabelledAsyncStream:
+    """``LabelledStream`` for asynchronous streams."""
+
+    def __init__(self, bare: Any, provider: Provider, source: str) -> None:
+        self._bare = bare
+        self._items = aspliced(aiter(bare), text_splicer(provider, source))
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        return str(await anext(self._items))
+
+    async def aclose(self) -> None:
+        """Ends the stream early, and the bare one with it."""
+        await self._items.aclose()
+        if (close := getattr(self._bare, "aclose", None)) is not None:
+            await close()
+
+    async def __aenter__(self) -> LabelledAsyncStream:
+        if (enter := getattr(self._bare, "__aenter__", None)) is not None:
+            await enter()
+        return self
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        await self._items.aclose()
+        if (leave := getattr(self._bare, "__aexit__", None)) is not None:
+            return bool(await leave(*error))
+        await self.aclose()
+        return None
+
+
+def text_splicer(provider: Provider, source: str) -> Splicer[Any]:
+    """The splicer of a stream of strings."""
+
+    def text(item: Any) -> str:
+        if isinstance(item, str):
+            return item
+        raise UnsupportedOutputError(
+            f"{source} yielded {type(item).__module__}.{type(item).__qualname__}, and a stream of text yields strings: "
+            "yield the text alone, or label() it",
+            stage="detect",
+        )
+
+    return Splicer(TextStream(provider, source), text, lambda label, like: label)

@@ -1,0 +1,192 @@
+"""How the explicit label of each kind of content looks, and what is wrong with a setting in words that help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from aigc_hooks.errors import ConfigError
+from aigc_hooks.explicit.wording import CORNER_MARK, check_wording
+from aigc_hooks.layers import Layer, did_you_mean
+
+MIN_TEXT_HEIGHT = 0.05
+"""Least height of the label's characters, as a share of the picture's shorter side (GB 45438-2025, 5.2)."""
+
+MIN_OPACITY = 0.55
+"""Least opacity of the dark plate under white text: contrast ≥ 4.5 : 1 even on white. The standard names no number."""
+
+Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bottom", "bottom-left", "left"]
+
+MOST_KEYS = 64
+"""How many keys a SynthID watermark may have; each is one layer of its tournament."""
+
+
+class Settings(BaseModel):
+    """Frozen, so that it can live on a generated class and in cache keys; its errors are ConfigErrors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise config_error(error, [Layer(f"{type(self).__name__}(…)", values)], type(self)) from None
+
+    @classmethod
+    def missing(cls, key: str, values: Any) -> str:
+        """What to say of a setting that has no default and was not given."""
+        return f"{cls.__name__}: {key} is missing"
+
+
+class ImageStyle(Settings):
+    """How the explicit label of a picture looks.
+
+    Attributes:
+        position: One of four corners and four edges (GB 45438-2025, 5.2: 边或角).
+        wording: Text of the label in pictures; None takes the provider's.
+        height: Height of every character's ink as a share of the shorter side, 0.05 to 0.5.
+        opacity: Opacity of the dark plate under the white text, 0.55 to 1.0. The text itself is always opaque. The
+            default gives a contrast of at least 7 : 1 on any background.
+        font: A TrueType or OpenType file that has every character of the wording; None takes the one shipped.
+    """
+
+    position: Position = "bottom-right"
+    wording: str | None = None
+    height: float = Field(default=MIN_TEXT_HEIGHT, ge=MIN_TEXT_HEIGHT, le=0.5, allow_inf_nan=False)
+    opacity: float = Field(default=0.65, ge=MIN_OPACITY, le=1.0, allow_inf_nan=False)
+    font: Path | None = None
+
+    @field_validator("wording")
+    @classmethod
+    def _wording_is_lawful(cls, text: str | None) -> str | None:
+        return text if text is None else check_wording(text)
+
+
+class SamplingWatermark(Settings):
+    """A statistical watermark in the choice of tokens (GB 45438-2025, 6.2: permitted, not asked for).
+
+    Attributes:
+        scheme: ``"kgw"``: a green list of tokens (Kirchenbauer et al. 2023); ``"synthid"``: tournament sampling
+            (Dathathri et al. 2024). Both are the framework's own.
+        keys: The secret: one number for ``"kgw"``, one to 64 for ``"synthid"`` (20 to 30 are usual). Never shown.
+        ngram_len: Of SynthID: how many tokens decide together, 2 to 16.
+        bias: Of KGW: how much green tokens are preferred, above 0 and at most 10.
+        greenlist_ratio: Of KGW: share of the vocabulary that is green, 0.05 to 0.95.
+    """
+
+    scheme: Literal["kgw", "synthid"]
+    keys: tuple[int, ...] = Field(min_length=1, max_length=MOST_KEYS, repr=False)
+    ngram_len: int = Field(default=5, ge=2, le=16)
+    bias: float = Field(default=2.0, gt=0.0, le=10.0, allow_inf_nan=False)
+    greenlist_ratio: float = Field(default=0.25, ge=0.05, le=0.95, allow_inf_nan=False)
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _keys_from_text(cls, keys: Any) -> Any:
+        if isinstance(keys, str):  # an environment variable
+            return [key.strip() for key in keys.split(",") if key.strip()]
+        return (keys,) if isinstance(keys, int) and not isinstance(keys, bool) else keys
+
+    @model_validator(mode="after")
+    def _as_many_keys_as_the_scheme_takes(self) -> SamplingWatermark:
+        if self.scheme == "kgw" and len(self.keys) != 1:
+            raise ValueError(f"scheme 'kgw' takes one key, found {len(self.keys)}")
+        return self
+
+
+class TextStyle(Settings):
+    """How the explicit label of a text looks (GB 45438-2025, 5.1).
+
+    Attributes:
+        position: ``"end"``, ``"start"`` or ``"both"``. A stream that is broken off shows a label at the start only.
+        mark: ``"notice"`` is a paragraph of its own, ``"corner"`` a small sign at the text, as a superscript.
+        wording: What it says. None takes the provider's ``wording`` where that was changed, else
+            ``（本内容由AI生成）``; for a corner mark ``AI``, which may stand alone there and only there (5.1 c).
+        markup: ``"plain"`` is plain text or Markdown; ``"html"`` writes ``<p>`` and ``<sup>``.
+        watermark: A watermark in the choice of tokens, where the model runs in this process; None has none.
+    """
+
+    position: Literal["end", "start", "both"] = "end"
+    mark: Literal["notice", "corner"] = "notice"
+    wording: str | None = None
+    markup: Literal["plain", "html"] = "plain"
+    watermark: SamplingWatermark | None = None
+
+    @field_validator("wording")
+    @classmethod
+    def _wording_is_lawful(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is None:
+            return None
+        return check_wording(text, corner=info.data.get("mark") == CORNER_MARK)
+
+
+def styles_of(model: type[BaseModel]) -> dict[str, type[Settings]]:
+    """The settings of a model that are tables of their own, by name."""
+    found = {}
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        if kind := next((k for k in kinds if isinstance(k, type) and issubclass(k, Settings)), None):
+            found[name] = kind
+    return found
+
+
+def config_error(error: ValidationError, layers: list[Layer], model: type[Settings]) -> ConfigError:
+    """Says of each fault which source it came from, which key it is, and which value was found."""
+    return ConfigError("\n".join(_fault(path, fault, layers, model) for path, fault in _faults(error)))
+
+
+def _faults(error: ValidationError, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each fault and the path to it, through the errors that nested settings have raised themselves."""
+    for fault in error.errors(include_url=False):
+        path = (*above, *map(str, fault["loc"]))
+        inner = getattr(fault.get("ctx", {}).get("error"), "__context__", None)
+        if isinstance(inner, ValidationError):
+            yield from _faults(inner, path)
+        else:
+            yield path, fault
+
+
+def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[Settings]) -> str:
+    source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
+    key = ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {_shown(path, fault)})"
+    if fault["type"] == "missing":
+        return _home(path, model).missing(key, fault["input"])
+    head = f"{source}: {key} = {_shown(path, fault)}" if key else source
+    return f"{head}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _shown(path: tuple[str, ...], fault: Any) -> str:
+    """The value found, unless it is or may hold the secret keys of a watermark."""
+    return "…" if "watermark" in path or "keys" in path else repr(fault["input"])
+
+
+def _holds(values: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(values, Mapping) or key not in values:
+            # An item of a list, such as required_plugins.0, is in the layer that holds the list.
+            return isinstance(values, (list, tuple, set, frozenset))
+        values = values[key]
+    return True
+
+
+def _suggestion(path: tuple[str, ...], model: type[Settings]) -> str:
+    name, model = path[-1], _home(path, model)
+    if homes := [table for table, style in styles_of(model).items() if name in style.model_fields]:
+        return "; it is one of " + _either(f"{table}: {table}={{{name!r}: …}}" for table in homes)
+    return did_you_mean(name, list(model.model_fields))
+
+
+def _home(path: tuple[str, ...], model: type[Settings]) -> type[Settings]:
+    """The settings that the last name of a path belongs to."""
+    for table in path[:-1]:
+        model = styles_of(model).get(table, model)
+    return model
+
+
+def _either(choices: Iterable[str]) -> str:
+    return ", or of ".join(choices)

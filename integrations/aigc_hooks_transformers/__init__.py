@@ -1,0 +1,1 @@
+"""The adapter for transformers: pipelines, streamers and multimodal processors label what they generate."""
