@@ -120,10 +120,15 @@ def _base(cls: type) -> type:
 
 
 def _swap(obj: T, generated: type, adapter: Adapter) -> T:
+    before = type(obj)
     # Past the __setattr__ of frameworks, several of which have their own.
     object.__setattr__(obj, "__class__", generated)
     if adapter.wrapped is not None:
-        adapter.wrapped(obj)
+        try:
+            adapter.wrapped(obj)
+        except BaseException:
+            object.__setattr__(obj, "__class__", before)
+            raise
     return obj
 
 

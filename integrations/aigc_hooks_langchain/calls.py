@@ -1,0 +1,206 @@
+"""The four methods through which every answer of a model leaves it, whole or in pieces, sync or async.
+
+Chat models and text models differ in what goes in and comes out; a ``Kind`` says how. The calling is the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aigc_hooks.artifact import Adapter, Call, Seam
+from aigc_hooks.explicit.text import sign_of
+from aigc_hooks.labelling import prepare
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.streams import Splicer, aspliced, spliced
+from aigc_hooks_langchain.guard import asteps, is_running, running, steps
+
+
+class Answer(Protocol):
+    """One answer in pieces.
+
+    Attributes:
+        splicer: Puts the label among the pieces.
+        labels: The pieces that are labels, once they were made.
+    """
+
+    splicer: Splicer[Any]
+    labels: list[Any]
+
+    def parts(self, chunk: Any) -> tuple[Any, ...]:
+        """A piece as it leaves: itself, or several."""
+
+    def passes(self) -> str:
+        """Why the answer is no content to label, now that it is complete; empty labels it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs between kinds of models.
+
+    Attributes:
+        clean: Takes own labels out of what goes in.
+        result: Labels what ``_generate`` returned: ``(result, arguments, provider, source)``.
+        answer: Begins an answer in pieces: ``(source, arguments, provider)``.
+    """
+
+    clean: Callable[[Any, Provider], Any]
+    result: Callable[[Any, Mapping[str, Any], Provider, str], Any]
+    answer: Callable[[str, Mapping[str, Any], Provider], Answer]
+
+    def prepared(self, model: Any, prompt: Any, arguments: dict[str, Any], provider: Provider) -> Any:
+        """What the model gets: without own labels, and as plugins have changed it, arguments included."""
+        call = Call(type(model).__name__, [self.clean(prompt, provider)], arguments, "langchain")
+        prepare(call, provider)
+        return call.arguments[0]
+
+
+def _generate(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """All whole answers: of ``invoke``, ``batch`` and ``generate``."""
+
+    @functools.wraps(original)
+    def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_running(self):
+            return original(self, prompt, *args, **kwargs)
+        settings = active(provider)
+        prompt = kind.prepared(self, prompt, kwargs, settings)
+        with running(self):
+            result = original(self, prompt, *args, **kwargs)
+        return kind.result(result, kwargs, settings, type(self).__name__)
+
+    return labelled
+
+
+def _agenerate(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_running(self):
+            return await original(self, prompt, *args, **kwargs)
+        settings = active(provider)
+        prompt = kind.prepared(self, prompt, kwargs, settings)
+        with running(self):
+            result = await original(self, prompt, *args, **kwargs)
+        return kind.result(result, kwargs, settings, type(self).__name__)
+
+    return labelled
+
+
+def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """All answers in pieces, also those of ``astream`` where a model has no asynchronous method of its own."""
+
+    @functools.wraps(original)
+    def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        if is_running(self):
+            yield from original(self, prompt, *args, **kwargs)
+            return
+        settings = active(provider)
+        prompt = kind.prepared(self, prompt, kwargs, settings)
+        answer = kind.answer(type(self).__name__, kwargs, settings)
+        bare = steps(self, iter(original(self, prompt, *args, **kwargs)), answer.parts)
+        chunks = spliced(bare, answer.splicer, answer.passes)
+        manager = _manager(args, kwargs)
+        if manager is None:
+            yield from chunks
+            return
+        try:
+            for chunk in chunks:
+                if chunk in _by_identity(answer.labels):
+                    # The model itself has told it of the other pieces, and cannot know of this one.
+                    manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+        finally:
+            chunks.close()
+
+    return labelled
+
+
+def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        if is_running(self):
+            async for chunk in original(self, prompt, *args, **kwargs):
+                yield chunk
+            return
+        settings = active(provider)
+        prompt = kind.prepared(self, prompt, kwargs, settings)
+        answer = kind.answer(type(self).__name__, kwargs, settings)
+        bare = asteps(self, aiter(original(self, prompt, *args, **kwargs)), answer.parts)
+        chunks = aspliced(bare, answer.splicer, answer.passes)
+        manager = _manager(args, kwargs)
+        try:
+            async for chunk in chunks:
+                if manager is not None and chunk in _by_identity(answer.labels):
+                    await manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+        finally:
+            await chunks.aclose()
+
+    return labelled
+
+
+class _by_identity(list[Any]):  # noqa: N801
+    """A list that knows its items by identity: messages with equal texts are equal."""
+
+    def __contains__(self, item: object) -> bool:
+        return any(item is each for each in self)
+
+
+def _manager(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The run manager among the arguments of ``_stream(prompt, stop=None, run_manager=None)``."""
+    return args[1] if len(args) > 1 else kwargs.get("run_manager")
+
+
+def cache_key(provider: Provider) -> str:
+    """What of a provider's settings shows in an answer: answers that differ in it must not share a cache."""
+    parts = {"producer": provider.producer, "label": sign_of(provider).text, "position": provider.text.position}
+    return f"aigc:{json.dumps(parts, sort_keys=True)}"
+
+
+def _left_away(original: Callable[..., Any], provider: Provider) -> Any:
+    """A model's own event stream would go past ``_stream``; without it, LangChain makes the events of the pieces."""
+    return None
+
+
+@dataclass(frozen=True)
+class Below:
+    """The adapters for the classes below one of langchain-core's.
+
+    Attributes:
+        root: Name of that class.
+        always: Seams of every model.
+        own: Seams of the methods that a model may have of its own. LangChain asks by identity whether it has: a model
+            that has not must not get them.
+    """
+
+    root: str
+    always: Mapping[str, Seam]
+    own: Mapping[str, Seam]
+
+    @classmethod
+    def of(cls, root: str, kind: Kind, **more: Seam) -> Below:
+        """The seams of a kind of models, and more that every model has."""
+        return cls(
+            root,
+            {
+                "_generate": functools.partial(_generate, kind),
+                "_agenerate": functools.partial(_agenerate, kind),
+                **more,
+            },
+            {
+                "_stream": functools.partial(_stream, kind),
+                "_astream": functools.partial(_astream, kind),
+                "_stream_chat_model_events": _left_away,
+                "_astream_chat_model_events": _left_away,
+            },
+        )
+
+    def adapter(self, cls: type) -> Adapter | None:
+        """The adapter for a class, or None if it is not below the root."""
+        for depth, parent in enumerate(cls.__mro__):
+            if parent.__name__ == self.root and parent.__module__.partition(".")[0] == "langchain_core":
+                named = set().union(*(vars(above) for above in cls.__mro__[:depth]))
+                return Adapter("langchain", {**self.always, **{n: s for n, s in self.own.items() if n in named}})
+        return None

@@ -1,0 +1,115 @@
+"""Chat models: messages go in, and messages or pieces of one come out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.streams import Splicer, TextStream
+from aigc_hooks_langchain.calls import Below, Kind, cache_key
+from aigc_hooks_langchain.media import labelled_media
+from aigc_hooks_langchain.messages import (
+    RECORD,
+    calls_tools,
+    label_block,
+    labelled_message,
+    structured,
+    text_of,
+    without_labels,
+)
+
+# What providers write into the piece that ends an answer.
+_ENDINGS = ("finish_reason", "stop_reason", "done_reason", "finishReason")
+
+
+def _result(result: Any, arguments: Mapping[str, Any], provider: Provider, source: str) -> Any:
+    """A ``ChatResult`` with every answer labelled: there are several for ``n`` above one."""
+    generations = []
+    for generation in result.generations:
+        message = labelled_message(generation.message, arguments, provider, source)
+        update = {"message": message, "text": text_of(message.content)}
+        generations.append(generation if message is generation.message else generation.model_copy(update=update))
+    return result.model_copy(update={"generations": generations})
+
+
+class _Answer:
+    """One answer in pieces."""
+
+    def __init__(self, source: str, arguments: Mapping[str, Any], provider: Provider) -> None:
+        stream = TextStream(provider, source, "structured output" if structured(arguments) else "")
+        self.splicer: Splicer[Any] = Splicer(stream, self._text, self._item)
+        self._source = source
+        self._provider = provider
+        self._calls_tools = False
+        self.labels: list[Any] = []
+
+    def passes(self) -> str:
+        """Why the answer is no content to label, now that it is complete."""
+        return "tool calls" if self._calls_tools else ""
+
+    def parts(self, chunk: Any) -> tuple[Any, ...]:
+        """A piece, with its media labelled; as two, text and end, where it holds both: the label goes between them."""
+        message = chunk.message
+        content = labelled_media(message, self._provider, self._source)
+        if content is not message.content:
+            message = message.model_copy(update={"content": content})
+            chunk = chunk.model_copy(update={"message": message})
+        metadata = {**(chunk.generation_info or {}), **message.response_metadata}
+        ends = getattr(message, "chunk_position", None) == "last" or any(metadata.get(name) for name in _ENDINGS)
+        if not ends or not text_of(content) or calls_tools(message):
+            return (chunk,)
+        empty = "" if isinstance(content, str) else []
+        end = _changed(message, content=empty, additional_kwargs={})
+        text = _changed(message, response_metadata={}, usage_metadata=None, chunk_position=None)
+        return (
+            chunk.model_copy(update={"message": text, "generation_info": None}),
+            chunk.model_copy(update={"message": end, "text": ""}),
+        )
+
+    def _text(self, chunk: Any) -> str | None:
+        message = chunk.message
+        if not self._calls_tools:
+            self._calls_tools = calls_tools(message)
+        if type(message.content) is str and message.content:
+            return message.content
+        text = text_of(message.content)
+        if text:
+            return text
+        other = any(not isinstance(block, str) and "text" not in block for block in message.content)
+        return None if other or self._calls_tools or any(message.additional_kwargs.values()) else ""
+
+    def _item(self, label: str, like: Any) -> Any:
+        record = self.splicer.stream.label
+        # Merging would join two records into one that is none: it stands on one piece only.
+        metadata = {RECORD: record.to_dict()} if record and not self.labels else {}
+        message = _changed(
+            like.message,
+            content=label_block(like.message.content, label),
+            response_metadata=metadata,
+            additional_kwargs={},
+            usage_metadata=None,
+            chunk_position=None,
+        )
+        self.labels.append(like.model_copy(update={"message": message, "text": label, "generation_info": None}))
+        return self.labels[-1]
+
+
+def _changed(message: Any, **changes: Any) -> Any:
+    """A copy of a piece of a message; of the changes, those to fields that its class has."""
+    fields = type(message).model_fields
+    return message.model_copy(update={name: value for name, value in changes.items() if name in fields})
+
+
+def _separate(llm_string: Callable[..., str], provider: Provider) -> Callable[..., str]:
+    """``_get_llm_string``, by which caches know a model."""
+
+    @functools.wraps(llm_string)
+    def _get_llm_string(self: Any, *args: Any, **kwargs: Any) -> str:
+        return f"{llm_string(self, *args, **kwargs)}---{cache_key(active(provider))}"
+
+    return _get_llm_string
+
+
+MODELS = Below.of("BaseChatModel", Kind(without_labels, _result, _Answer), _get_llm_string=_separate)
