@@ -7,7 +7,7 @@ around them, one sync and one async, only call.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from aigc_hooks.artifact import Artifact
@@ -28,16 +28,25 @@ class TextStream:
     ``feed`` it each piece before the piece leaves, then call ``end`` once, or ``abort`` where no end came. The stages
     run when the text is complete; for a label at the start they also run ahead of the first piece.
 
+    Args:
+        provider: The settings.
+        source: What makes the text, for the audit record.
+        passes: Why it is no content to label, where that is known from the start.
+
     Attributes:
         label: The implicit label, once the stages have made it.
+        waiting: Whether a label at the start is still to come.
+        add: Takes a piece before which nothing can go, while it is not waiting: ``feed`` without the questions.
     """
 
-    def __init__(self, provider: Provider, source: str) -> None:
+    def __init__(self, provider: Provider, source: str, passes: str = "") -> None:
         self.label: Label | None = None
+        self._passes = passes
         self._provider = active(provider)  # as it is when the stream begins, whoever pulls it later
         self._source = source
         self._pieces: list[str] = []
-        self._waiting = self._provider.text.position != "end"
+        self.add = self._pieces.append
+        self.waiting = self._provider.text.position != "end" and not passes
         self._begun = False
         self._forgiven = False
 
@@ -52,22 +61,22 @@ class TextStream:
             LabelError: The text cannot be labelled. The piece must not leave.
         """
         self._pieces.append(piece)
-        if not self._waiting:
+        if not self.waiting:
             return ""
         if piece.isspace() or not piece:
             return None
-        self._waiting = False
+        self.waiting = False
         head = "".join(self._pieces)
         if not explicit.before(head, self._provider):
             return ""
         artifact = Artifact(head, "text", self._source, part="head")
-        self._pieces = []  # where it fails, nothing has left
+        self._pieces.clear()  # where it fails, nothing has left
         self._forgiven = not run(artifact, self._provider)
         if self._forgiven:
             return ""
         self._begun = True
         self.label = artifact.label
-        self._pieces = [artifact.content]
+        self._pieces.append(artifact.content)
         return str(artifact.content[: len(artifact.content) - len(head)])
 
     def end(self, passes: str = "") -> str:
@@ -85,7 +94,7 @@ class TextStream:
         if self._forgiven:
             return ""
         sent = "".join(self._pieces)
-        artifact = Artifact(sent, "text", self._source, label=self.label, passes=passes, part="tail")
+        artifact = Artifact(sent, "text", self._source, label=self.label, passes=passes or self._passes, part="tail")
         if self._begun:
             artifact.places.append("text start")
         try:
@@ -100,7 +109,7 @@ class TextStream:
         if not outcome:
             return ""
         self.label = artifact.label
-        record(artifact, "labelled" if self._begun and not passes else outcome, self._provider)
+        record(artifact, "labelled" if self._begun and not artifact.passes else outcome, self._provider)
         return str(artifact.content[len(sent) :])
 
     def abort(self, reason: str = "the stream was broken off before its end") -> None:
@@ -127,44 +136,67 @@ class Splicer(Generic[T]):
         stream: The text.
         text: The text of an item: empty for one without any content, None for one with content of another kind.
         item: Makes an item that holds a text, like another one.
+        plain: The text of an item that is nothing but text, found fast; empty for any other, and where in doubt.
+        parts: Cuts an item up where a label may have to go between its parts.
+
+    Attributes:
+        stream: The text.
+        plain: As given.
+        held: The items that wait.
+        last: The last item with text.
     """
 
-    def __init__(self, stream: TextStream, text: Callable[[T], str | None], item: Callable[[str, T], T]) -> None:
+    def __init__(
+        self,
+        stream: TextStream,
+        text: Callable[[T], str | None],
+        item: Callable[[str, T], T],
+        *,
+        plain: Callable[[T], str],
+        parts: Callable[[T], Iterable[T]] = lambda item: (item,),
+    ) -> None:
         self.stream = stream
         self._text = text
         self._item = item
-        self._held: list[T] = []
-        self._last: T | None = None
+        self.plain = plain
+        self._parts = parts
+        self.held: list[T] = []
+        self.last: T | None = None
 
     def put(self, item: T) -> list[T]:
         """Takes the next item; returns what leaves now."""
+        return [released for part in self._parts(item) for released in self._put(part)]
+
+    def _put(self, item: T) -> list[T]:
         piece = self._text(item)
         if piece:
             label = self.stream.feed(piece)
-            self._last = item
-        elif piece is None or (self._last is None and not self._held):
+            self.last = item
+        elif piece is None or (self.last is None and not self.held):
             label = ""
         else:
             label = None
         if label is None:
-            self._held.append(item)
+            self.held.append(item)
             return []
-        if not label and not self._held:
+        if not label and not self.held:
             return [item]
-        held, self._held = self._held, []
+        held = self.held.copy()
+        self.held.clear()
         return [self._item(label, item), *held, item] if label else [*held, item]
 
     def end(self, passes: str = "") -> list[T]:
         """Ends the stream; returns what is still to leave."""
         label = self.stream.end(passes)
-        held, self._held = self._held, []
+        held = self.held.copy()
+        self.held.clear()
         if not label:
             return held
-        assert self._last is not None
+        assert self.last is not None
         # Blank text that waited for a label at the start belongs before the one at the end.
         texts = [item for item in held if self._text(item)]
         rest = [item for item in held if not self._text(item)]
-        return [*texts, self._item(label, self._last), *rest]
+        return [*texts, self._item(label, self.last), *rest]
 
 
 def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] = str) -> Generator[T, None, None]:
@@ -177,8 +209,15 @@ def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] =
     """
     ended = False
     try:
+        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
         for item in items:
-            yield from splicer.put(item)
+            # Nearly all items are nothing but text, and there are thousands: they take the short way.
+            if not held and not stream.waiting and (text := plain(item)):
+                add(text)
+                splicer.last = item
+                yield item
+            else:
+                yield from splicer.put(item)
         ended = True
         yield from splicer.end(passes())
     finally:
@@ -194,9 +233,15 @@ async def aspliced(
     """``spliced`` for asynchronous streams."""
     ended = False
     try:
+        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
         async for item in items:
-            for released in splicer.put(item):
-                yield released
+            if not held and not stream.waiting and (text := plain(item)):
+                add(text)
+                splicer.last = item
+                yield item
+            else:
+                for released in splicer.put(item):
+                    yield released
         ended = True
         for released in splicer.end(passes()):
             yield released
@@ -283,4 +328,9 @@ def text_splicer(provider: Provider, source: str) -> Splicer[Any]:
             stage="detect",
         )
 
-    return Splicer(TextStream(provider, source), text, lambda label, like: label)
+    return Splicer(
+        TextStream(provider, source),
+        text,
+        lambda label, like: label,
+        plain=lambda item: item if type(item) is str else "",
+    )

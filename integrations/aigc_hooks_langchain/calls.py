@@ -30,9 +30,6 @@ class Answer(Protocol):
     splicer: Splicer[Any]
     labels: list[Any]
 
-    def parts(self, chunk: Any) -> tuple[Any, ...]:
-        """A piece as it leaves: itself, or several."""
-
     def passes(self) -> str:
         """Why the answer is no content to label, now that it is complete; empty labels it."""
 
@@ -99,7 +96,7 @@ def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Cal
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
-        bare = steps(self, iter(original(self, prompt, *args, **kwargs)), answer.parts)
+        bare = steps(self, iter(original(self, prompt, *args, **kwargs)))
         chunks = spliced(bare, answer.splicer, answer.passes)
         manager = _manager(args, kwargs)
         if manager is None:
@@ -127,7 +124,7 @@ def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Ca
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
-        bare = asteps(self, aiter(original(self, prompt, *args, **kwargs)), answer.parts)
+        bare = asteps(self, aiter(original(self, prompt, *args, **kwargs)))
         chunks = aspliced(bare, answer.splicer, answer.passes)
         manager = _manager(args, kwargs)
         try:
@@ -159,9 +156,16 @@ def cache_key(provider: Provider) -> str:
     return f"aigc:{json.dumps(parts, sort_keys=True)}"
 
 
+class _Nothing(property):
+    """An attribute that is None, on a class and its objects. A plain None would become a private field of pydantic."""
+
+    def __get__(self, obj: object, owner: type | None = None) -> None:  # type: ignore[override]
+        return None
+
+
 def _left_away(original: Callable[..., Any], provider: Provider) -> Any:
     """A model's own event stream would go past ``_stream``; without it, LangChain makes the events of the pieces."""
-    return None
+    return _Nothing()
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class _Answer:
 
     def __init__(self, source: str, arguments: Mapping[str, Any], provider: Provider) -> None:
         stream = TextStream(provider, source, "structured output" if structured(arguments) else "")
-        self.splicer: Splicer[Any] = Splicer(stream, self._text, self._item)
+        self.splicer: Splicer[Any] = Splicer(stream, self._text, self._item, plain=_plain, parts=self._parts)
         self._source = source
         self._provider = provider
         self._calls_tools = False
@@ -49,7 +49,7 @@ class _Answer:
         """Why the answer is no content to label, now that it is complete."""
         return "tool calls" if self._calls_tools else ""
 
-    def parts(self, chunk: Any) -> tuple[Any, ...]:
+    def _parts(self, chunk: Any) -> tuple[Any, ...]:
         """A piece, with its media labelled; as two, text and end, where it holds both: the label goes between them."""
         message = chunk.message
         content = labelled_media(message, self._provider, self._source)
@@ -72,10 +72,7 @@ class _Answer:
         message = chunk.message
         if not self._calls_tools:
             self._calls_tools = calls_tools(message)
-        if type(message.content) is str and message.content:
-            return message.content
-        text = text_of(message.content)
-        if text:
+        if text := text_of(message.content):
             return text
         other = any(not isinstance(block, str) and "text" not in block for block in message.content)
         return None if other or self._calls_tools or any(message.additional_kwargs.values()) else ""
@@ -94,6 +91,19 @@ class _Answer:
         )
         self.labels.append(like.model_copy(update={"message": message, "text": label, "generation_info": None}))
         return self.labels[-1]
+
+
+def _plain(chunk: Any) -> str:
+    """The text of a piece that is nothing but text; empty where it holds anything else."""
+    message = chunk.message
+    content = message.content
+    if type(content) is not str or message.response_metadata or message.additional_kwargs or chunk.generation_info:
+        return ""
+    try:  # a generic piece, which names its role, has none of these fields
+        other = message.tool_call_chunks or message.tool_calls or message.invalid_tool_calls or message.chunk_position
+    except AttributeError:
+        return ""
+    return "" if other else content
 
 
 def _changed(message: Any, **changes: Any) -> Any:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -28,36 +28,37 @@ def running(model: object) -> Iterator[None]:
         _running.reset(token)
 
 
-def steps(model: object, items: Iterator[Any], parts: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
-    """The parts of an iterator's items, each made while the object is marked: who takes them does not see the mark."""
+def steps(model: object, items: Iterator[Any]) -> Iterator[Any]:
+    """The items of an iterator, each made while the object is marked: who takes them does not see the mark."""
+    mark = _running.get() | {id(model)}
     try:
         while True:
-            token = _running.set(_running.get() | {id(model)})
+            token = _running.set(mark)
             try:
                 item = next(items)
             except StopIteration:
                 return
             finally:
                 _running.reset(token)
-            yield from parts(item)
+            yield item
     finally:
         if (close := getattr(items, "close", None)) is not None:
             close()
 
 
-async def asteps(model: object, items: AsyncIterator[Any], parts: Callable[[Any], Iterable[Any]]) -> AsyncIterator[Any]:
+async def asteps(model: object, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
     """``steps`` for asynchronous iterators."""
+    mark = _running.get() | {id(model)}
     try:
         while True:
-            token = _running.set(_running.get() | {id(model)})
+            token = _running.set(mark)
             try:
                 item = await anext(items)
             except StopAsyncIteration:
                 return
             finally:
                 _running.reset(token)
-            for part in parts(item):
-                yield part
+            yield item
     finally:
         if (close := getattr(items, "aclose", None)) is not None:
             await close()

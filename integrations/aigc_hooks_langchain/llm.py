@@ -36,16 +36,17 @@ def _completion(generation: Any, passes: str, provider: Provider, source: str) -
     return generation.model_copy(update={"text": artifact.content, "generation_info": info})
 
 
+def _text(chunk: Any) -> str:
+    return str(chunk.text)
+
+
 class _Answer:
     """One completion in pieces."""
 
     def __init__(self, source: str, arguments: Mapping[str, Any], provider: Provider) -> None:
         stream = TextStream(provider, source, "structured output" if structured(arguments) else "")
-        self.splicer: Splicer[Any] = Splicer(stream, lambda chunk: str(chunk.text), self._item)
+        self.splicer: Splicer[Any] = Splicer(stream, _text, self._item, plain=_text)
         self.labels: list[Any] = []
-
-    def parts(self, chunk: Any) -> tuple[Any, ...]:
-        return (chunk,)
 
     def passes(self) -> str:
         return ""
