@@ -65,14 +65,22 @@ class ModelServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
-    def __enter__(self) -> ModelServer:
+    def start(self) -> ModelServer:
+        """Begins to answer; a ``with`` block does the same, and closes."""
         self._thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Stops answering."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def __enter__(self) -> ModelServer:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def reply(self, request: Request) -> Reply:
         """Notes a request and asks for its reply."""
@@ -203,10 +211,21 @@ def _response(request: Request, reply: Reply, status: str) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": 0},
     }
     return {
-        "id": f"resp_{request['id']}", "object": "response", "created_at": 1, "status": status, "model": request.get("model", ""),
-        "output": output, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None,
-        "incomplete_details": None, "instructions": None, "metadata": {}, "usage": usage,
-    }  # fmt: skip
+        "id": f"resp_{request['id']}",
+        "object": "response",
+        "created_at": 1,
+        "status": status,
+        "model": request.get("model", ""),
+        "output": output,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "error": None,
+        "incomplete_details": None,
+        "instructions": None,
+        "metadata": {},
+        "usage": usage,
+    }
 
 
 def _output_message(request: Request, text: str, status: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,6 +95,28 @@ def test_plugin(run: Callable[[str], Any]) -> None:
     assert complaints(notebook) == []
 
 
+def test_chatbot(run: Callable[[str], Any]) -> None:
+    notebook = run("03_chatbot.ipynb")
+    label = "（本内容由AI生成）"
+    assert text(notebook, "wrap") == f"Good morning! This is answer 1.\n\n{label}\n"
+    assert "'ContentProducer': 'acme'" in text(notebook, "record")
+    *words, last = text(notebook, "stream").splitlines()
+    assert "".join(map(ast.literal_eval, words)) == "Good morning! This is answer 1."
+    assert ast.literal_eval(last) == f"\n\n{label}"
+    assert text(notebook, "chain").endswith(f"{label}\n")
+    steps = text(notebook, "tools")
+    assert steps.count(label) == 1
+    assert steps.index("look.") < steps.index("sunny in Hangzhou") < steps.index("hat.") < steps.index(label)
+    assert text(notebook, "history").count(label) == 2
+    assert label not in text(notebook, "sent")
+    assert "take a hat." in text(notebook, "sent")
+    assert text(notebook, "clean") == '\'{"city": "Hangzhou"}\''
+    assert text(notebook, "settings").count("本回答由人工智能生成 / AI-generated") == 2
+    assert text(notebook, "corner") == "Good morning! This is answer 1.ᴬᴵ\n"
+    assert text(notebook, "function") == f"HOW DO YOU DO \n\n{label}\n"
+    assert complaints(notebook) == []
+
+
 def test_the_plugin_is_short() -> None:
     notebook = nbformat.read(FOLDER / "02_write_a_plugin.ipynb", as_version=4)
     magic, *lines = next(cell for cell in notebook.cells if cell.id == "plugin").source.splitlines()
@@ -114,5 +137,6 @@ def test_committed_without_outputs(path: Path) -> None:
         assert not cell.metadata
 
 
-def test_both_are_there() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01_quickstart.ipynb", "02_write_a_plugin.ipynb"]
+def test_all_are_there() -> None:
+    names = ["01_quickstart.ipynb", "02_write_a_plugin.ipynb", "03_chatbot.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == names
