@@ -210,14 +210,18 @@ def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] =
     ended = False
     try:
         held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
+        waiting, last = stream.waiting, splicer.last
         for item in items:
             # Nearly all items are nothing but text, and there are thousands: they take the short way.
-            if not held and not stream.waiting and (text := plain(item)):
+            if not held and not waiting and (text := plain(item)):
                 add(text)
-                splicer.last = item
+                last = item
                 yield item
             else:
+                splicer.last = last
                 yield from splicer.put(item)
+                waiting, last = stream.waiting, splicer.last
+        splicer.last = last
         ended = True
         yield from splicer.end(passes())
     finally:
@@ -234,14 +238,18 @@ async def aspliced(
     ended = False
     try:
         held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
+        waiting, last = stream.waiting, splicer.last
         async for item in items:
-            if not held and not stream.waiting and (text := plain(item)):
+            if not held and not waiting and (text := plain(item)):
                 add(text)
-                splicer.last = item
+                last = item
                 yield item
             else:
+                splicer.last = last
                 for released in splicer.put(item):
                     yield released
+                waiting, last = stream.waiting, splicer.last
+        splicer.last = last
         ended = True
         for released in splicer.end(passes()):
             yield released

@@ -6,6 +6,7 @@ with ModelServer(lambda request: Reply("The capital is Paris.")) as server:
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -59,6 +60,7 @@ class ModelServer:
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
         self.requests: list[Request] = []
         self._answer = answer
+        self._numbers = itertools.count(1)
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -85,7 +87,7 @@ class ModelServer:
     def reply(self, request: Request) -> Reply:
         """Notes a request and asks for its reply."""
         self.requests.append(request)
-        request["id"] = len(self.requests)  # clients know messages by their ids
+        request["id"] = next(self._numbers)  # clients know messages by their ids
         return self._answer(request)
 
 

@@ -99,12 +99,12 @@ def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Cal
         bare = steps(self, iter(original(self, prompt, *args, **kwargs)))
         chunks = spliced(bare, answer.splicer, answer.passes)
         manager = _manager(args, kwargs)
-        if manager is None:
-            yield from chunks
-            return
         try:
+            if manager is None:
+                yield from chunks
+                return
             for chunk in chunks:
-                if chunk in _by_identity(answer.labels):
+                if _is_in(chunk, answer.labels):
                     # The model itself has told it of the other pieces, and cannot know of this one.
                     manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -129,7 +129,7 @@ def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Ca
         manager = _manager(args, kwargs)
         try:
             async for chunk in chunks:
-                if manager is not None and chunk in _by_identity(answer.labels):
+                if manager is not None and _is_in(chunk, answer.labels):
                     await manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         finally:
@@ -138,11 +138,8 @@ def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Ca
     return labelled
 
 
-class _by_identity(list[Any]):  # noqa: N801
-    """A list that knows its items by identity: messages with equal texts are equal."""
-
-    def __contains__(self, item: object) -> bool:
-        return any(item is each for each in self)
+def _is_in(chunk: object, labels: list[Any]) -> bool:
+    return any(chunk is label for label in labels)  # pieces with the same text are equal
 
 
 def _manager(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -56,9 +56,7 @@ class _Answer:
         if content is not message.content:
             message = message.model_copy(update={"content": content})
             chunk = chunk.model_copy(update={"message": message})
-        metadata = {**(chunk.generation_info or {}), **message.response_metadata}
-        ends = getattr(message, "chunk_position", None) == "last" or any(metadata.get(name) for name in _ENDINGS)
-        if not ends or not text_of(content) or calls_tools(message):
+        if not _ends(chunk) or not text_of(content) or calls_tools(message):
             return (chunk,)
         empty = "" if isinstance(content, str) else []
         end = _changed(message, content=empty, additional_kwargs={})
@@ -97,13 +95,20 @@ def _plain(chunk: Any) -> str:
     """The text of a piece that is nothing but text; empty where it holds anything else."""
     message = chunk.message
     content = message.content
-    if type(content) is not str or message.response_metadata or message.additional_kwargs or chunk.generation_info:
+    if type(content) is not str or message.additional_kwargs:
         return ""
-    try:  # a generic piece, which names its role, has none of these fields
-        other = message.tool_call_chunks or message.tool_calls or message.invalid_tool_calls or message.chunk_position
-    except AttributeError:
+    if (chunk.generation_info or message.response_metadata) and _ends(chunk):
         return ""
-    return "" if other else content
+    try:
+        return "" if message.tool_call_chunks or message.chunk_position else content
+    except AttributeError:  # a generic piece, which names its role, has neither
+        return ""
+
+
+def _ends(chunk: Any) -> bool:
+    """Whether a piece says that it is the last with content."""
+    metadata = {**(chunk.generation_info or {}), **chunk.message.response_metadata}
+    return getattr(chunk.message, "chunk_position", None) == "last" or any(metadata.get(name) for name in _ENDINGS)
 
 
 def _changed(message: Any, **changes: Any) -> Any:

@@ -12,15 +12,15 @@ import functools
 import subprocess
 import sys
 import tempfile
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy
 import torch
+from measuring import Rows, ratio
 from PIL import Image, ImageFilter
+from text import text
 
 import aigc_hooks
 from aigc_hooks.explicit import array, picture
@@ -28,27 +28,6 @@ from aigc_hooks.provider import Provider
 
 SIDE = 1024
 PROVIDER = Provider(producer="benchmark")
-Rows = list[tuple[str, str, float, float]]
-
-
-def ratio(
-    subject: Callable[[], object],
-    baseline: Callable[[], object],
-    *,
-    rounds: int,
-    before: Callable[[], object] = lambda: None,
-) -> float:
-    """Median time of ``subject`` over median time of ``baseline``; ``before`` runs ahead of each round, unmeasured."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(3):  # warm
-        subject(), baseline()
-    for _ in range(rounds):
-        before()
-        for function, spent in zip((subject, baseline), times, strict=True):
-            start = time.perf_counter()
-            function()
-            spent.append(time.perf_counter() - start)
-    return median(times[0]) / median(times[1])
 
 
 def photograph() -> Image.Image:
@@ -167,12 +146,18 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, importing, memory):
+    for part in (explicit, saving, reading, text, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:
-        shown = "–" if limit != limit else f"{limit:g}"
-        print(f"| {what} | {against} | {shown} | {measured:.3f} |")
+        print(f"| {what} | {against} | {_shown(limit).rstrip('0').rstrip('.')} | {_shown(measured)} |")
+
+
+def _shown(cell: object) -> str:
+    """A ratio with three digits; what has no limit as a dash."""
+    if isinstance(cell, float):
+        return "–" if cell != cell else f"{cell:.3f}"
+    return str(cell)
 
 
 if __name__ == "__main__":
