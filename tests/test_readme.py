@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aigc_hooks import hookspecs
 from aigc_hooks.layers import CONTROL_VARIABLES
-from aigc_hooks.provider import ImageStyle, Provider
+from aigc_hooks.provider import Provider
+from aigc_hooks.styles import Settings, styles_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,10 +31,21 @@ def test_every_hook_has_a_test(name: str) -> None:
     assert any(re.search(rf"^def test_\w*{name}\w*\(", text, re.MULTILINE) for text in TESTS)
 
 
+def settings(model: type[Settings] = Provider, above: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name, with its field; of a table that may be missing, the table itself as well."""
+    found = {}
+    for name, field in model.model_fields.items():
+        style = styles_of(model).get(name)
+        if style is None or field.default is None:
+            found[f"{above}{name}"] = field
+        if style is not None:
+            found |= settings(style, f"{above}{name}.")
+    return found
+
+
 def test_every_setting_stands_in_the_table() -> None:
     rows = set(re.findall(r"^\| `([a-z_.]+)` \|", README, re.MULTILINE))
-    settings = set(Provider.model_fields) - {"name", "image"} | {f"image.{name}" for name in ImageStyle.model_fields}
-    assert rows >= settings
+    assert settings().keys() - rows == {"name"}
 
 
 def test_every_control_variable_is_explained() -> None:
@@ -43,8 +56,7 @@ def test_the_defaults_in_the_table_are_the_defaults() -> None:
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `([^`]*)` \|", README, re.MULTILINE))
     assert len(rows) > 5
     for name, shown in rows.items():
-        model, field = (ImageStyle, name.removeprefix("image.")) if name.startswith("image.") else (Provider, name)
-        default = model.model_fields[field].default
+        default = settings()[name].default
         assert shown.strip('"') == (str(default).lower() if isinstance(default, bool) else str(default))
 
 
