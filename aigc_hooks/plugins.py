@@ -20,7 +20,7 @@ import pluggy
 from aigc_hooks import hookspecs
 from aigc_hooks.artifact import Adapter, Artifact, AuditRecord, Call, Carrier, Finding
 from aigc_hooks.discovery import DISTRIBUTION, entry_points, excluded
-from aigc_hooks.errors import ConfigError, LabelError, PluginError
+from aigc_hooks.errors import AdapterNotFoundError, ConfigError, LabelError, PluginError
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 
@@ -211,8 +211,9 @@ class Hooks:
             error.stage = error.stage or stage
             error.plugin = error.plugin or _culprit(hook, error.__traceback__)
             raise
-        except ConfigError:
-            raise  # a setting is wrong, such as a font without a character: it says which and how to mend it
+        except (AdapterNotFoundError, ConfigError):
+            # What is wrong is not the plugin but the object or a setting, and it says how to mend that.
+            raise
         except Exception as error:
             plugin = _culprit(hook, error.__traceback__)
             by = f" of plugin {plugin!r}" if plugin else ""

@@ -36,7 +36,7 @@ class TextStream:
     Attributes:
         label: The implicit label, once the stages have made it.
         waiting: Whether a label at the start is still to come.
-        add: Takes a piece before which nothing can go, while it is not waiting: ``feed`` without the questions.
+        pieces: What has left. While nothing is waited for, to add a piece is as good as to feed it.
     """
 
     def __init__(self, provider: Provider, source: str, passes: str = "") -> None:
@@ -44,8 +44,7 @@ class TextStream:
         self._passes = passes
         self._provider = active(provider)  # as it is when the stream begins, whoever pulls it later
         self._source = source
-        self._pieces: list[str] = []
-        self.add = self._pieces.append
+        self.pieces: list[str] = []
         self.waiting = self._provider.text.position != "end" and not passes
         self._begun = False
         self._forgiven = False
@@ -60,23 +59,23 @@ class TextStream:
         Raises:
             LabelError: The text cannot be labelled. The piece must not leave.
         """
-        self._pieces.append(piece)
+        self.pieces.append(piece)
         if not self.waiting:
             return ""
         if piece.isspace() or not piece:
             return None
         self.waiting = False
-        head = "".join(self._pieces)
+        head = "".join(self.pieces)
         if not explicit.before(head, self._provider):
             return ""
         artifact = Artifact(head, "text", self._source, part="head")
-        self._pieces.clear()  # where it fails, nothing has left
+        self.pieces.clear()  # where it fails, nothing has left
         self._forgiven = not run(artifact, self._provider)
         if self._forgiven:
             return ""
         self._begun = True
         self.label = artifact.label
-        self._pieces.append(artifact.content)
+        self.pieces.append(artifact.content)
         return str(artifact.content[: len(artifact.content) - len(head)])
 
     def end(self, passes: str = "") -> str:
@@ -93,7 +92,7 @@ class TextStream:
         """
         if self._forgiven:
             return ""
-        sent = "".join(self._pieces)
+        sent = "".join(self.pieces)
         artifact = Artifact(sent, "text", self._source, label=self.label, passes=passes or self._passes, part="tail")
         if self._begun:
             artifact.places.append("text start")
@@ -114,7 +113,7 @@ class TextStream:
 
     def abort(self, reason: str = "the stream was broken off before its end") -> None:
         """Records that the text ended without its last label. What has left cannot be called back."""
-        sent = "".join(self._pieces)
+        sent = "".join(self.pieces)
         if self._forgiven or not sent.strip():
             return
         places = ["text start"] if self._begun else []
@@ -209,7 +208,7 @@ def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] =
     """
     ended = False
     try:
-        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
+        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
         waiting, last = stream.waiting, splicer.last
         for item in items:
             # Nearly all items are nothing but text, and there are thousands: they take the short way.
@@ -237,7 +236,7 @@ async def aspliced(
     """``spliced`` for asynchronous streams."""
     ended = False
     try:
-        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.add
+        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
         waiting, last = stream.waiting, splicer.last
         async for item in items:
             if not held and not waiting and (text := plain(item)):

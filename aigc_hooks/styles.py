@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -71,14 +71,15 @@ class SamplingWatermark(Settings):
     Attributes:
         scheme: ``"kgw"``: a green list of tokens (Kirchenbauer et al. 2023); ``"synthid"``: tournament sampling
             (Dathathri et al. 2024). Both are the framework's own.
-        keys: The secret: one number for ``"kgw"``, one to 64 for ``"synthid"`` (20 to 30 are usual). Never shown.
+        keys: The secret: one number for ``"kgw"``, one to 64 for ``"synthid"`` (20 to 30 are usual), each from 1 to
+            2**63 - 1. Never shown. Keys of SynthID that are equal modulo 2**16 count as one.
         ngram_len: Of SynthID: how many tokens decide together, 2 to 16.
         bias: Of KGW: how much green tokens are preferred, above 0 and at most 10.
         greenlist_ratio: Of KGW: share of the vocabulary that is green, 0.05 to 0.95.
     """
 
     scheme: Literal["kgw", "synthid"]
-    keys: tuple[int, ...] = Field(min_length=1, max_length=MOST_KEYS, repr=False)
+    keys: tuple[Annotated[int, Field(ge=1, lt=2**63)], ...] = Field(min_length=1, max_length=MOST_KEYS, repr=False)
     ngram_len: int = Field(default=5, ge=2, le=16)
     bias: float = Field(default=2.0, gt=0.0, le=10.0, allow_inf_nan=False)
     greenlist_ratio: float = Field(default=0.25, ge=0.05, le=0.95, allow_inf_nan=False)

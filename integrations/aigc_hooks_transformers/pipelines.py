@@ -1,0 +1,121 @@
+"""The seams of a pipeline: what goes in, the generation, and the one way out."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from aigc_hooks.artifact import Adapter, Call
+from aigc_hooks.labelling import prepare
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.wrapping import unwrap
+from aigc_hooks_transformers.chats import ASSISTANT, is_chat, without_labels
+from aigc_hooks_transformers.kinds import FRAMEWORK, running
+from aigc_hooks_transformers.outputs import Release
+from aigc_hooks_transformers.streamers import labelled_during
+from aigc_hooks_transformers.watermark import check_mode, keep_own
+
+
+def _labelled_preprocess(preprocess: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """``preprocess``: the model must not see the labels of its own answers, or it would write them itself."""
+
+    @functools.wraps(preprocess)
+    def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given: dict[int, tuple[Any, Any]] = {}
+
+        def bare(value: Any) -> Any:
+            if not is_chat(value):
+                return value
+            messages = without_labels(value.messages, active(provider))
+            if messages is value.messages:
+                return value
+            chat = type(value)(messages)
+            given[id(chat)] = (chat, value)
+            return chat
+
+        prepared = preprocess(self, *map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
+        if given and isinstance(prepared, MutableMapping):
+            continued = kwargs.get("continue_final_message")
+            for name in list(prepared):
+                if id(prepared[name]) in given:
+                    prepared[name] = _as_given(*given[id(prepared[name])], continued)
+        return prepared
+
+    return replacement
+
+
+def _as_given(bare: Any, chat: Any, continued: bool | None) -> Any:
+    """The conversation that the pipeline returns with the answer: what the user gave keeps its labels.
+
+    An answer that goes on is one text with its continuation, and gets one label when that is complete.
+    """
+    if continued is None:
+        continued = bool(chat.messages) and chat.messages[-1]["role"] == ASSISTANT
+    return type(chat)([*chat.messages[:-1], bare.messages[-1]]) if continued else chat
+
+
+def _labelled_forward(forward: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """``_forward``: every generation passes here, with all its arguments."""
+    parameter = inspect.signature(forward).parameters.get("generate_kwargs")
+    nested = parameter is not None and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+
+    @functools.wraps(forward)
+    def replacement(self: Any, model_inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        keywords = dict((kwargs.get("generate_kwargs") or {}) if nested else kwargs)
+        call = Call(type(self).__name__, [], keywords, FRAMEWORK)
+        settings = active(provider)
+        keep_own(call, self.model, self)
+        prepare(call, settings)
+        check_mode(call, settings, self.model, self)
+        if not nested:
+            kwargs = call.keywords
+        elif call.keywords:
+            kwargs = {**kwargs, "generate_kwargs": call.keywords}
+        with running(self), labelled_during(call.keywords.get("streamer"), provider):
+            return forward(self, model_inputs, *args, **kwargs)
+
+    return replacement
+
+
+def _labelled_postprocess(postprocess: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """``postprocess``: what a single input, a list, a batch, a generator and a data set have in common."""
+    signature = inspect.signature(postprocess)
+
+    @functools.wraps(postprocess)
+    def replacement(self: Any, model_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        prompt = model_outputs.get("prompt_text") if isinstance(model_outputs, MutableMapping) else None
+        with running(self):  # a wrapped processor decodes the prompt as well, and must leave both bare
+            output = postprocess(self, model_outputs, *args, **kwargs)
+        arguments = signature.bind(self, model_outputs, *args, **kwargs)
+        arguments.apply_defaults()
+        form = getattr(arguments.arguments.get("return_type"), "name", None)
+        echoed = None if form is None else form == "FULL_TEXT"
+        return Release(type(self).__name__, active(provider), prompt, echoed, self.tokenizer).release(output)
+
+    return replacement
+
+
+def _labelled_save(save_pretrained: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    """``save_pretrained`` of a user's own kind of pipeline: it is registered under its bare class."""
+
+    @functools.wraps(save_pretrained)
+    def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(self, "_registered_impl"):
+            return save_pretrained(self, *args, **kwargs)
+        return save_pretrained(unwrap(copy.copy(self)), *args, **kwargs)
+
+    return replacement
+
+
+PIPELINE = Adapter(
+    FRAMEWORK,
+    {
+        "preprocess": _labelled_preprocess,
+        "_forward": _labelled_forward,
+        "postprocess": _labelled_postprocess,
+        "save_pretrained": _labelled_save,
+    },
+)
