@@ -250,7 +250,8 @@ def _unknown(cls: type) -> str:
     infos = hooks().plugins()
     adapters = [info.name for info in infos if "aigc_adapter" in info.hooks] or ["none"]
     message = (
-        f"no adapter knows {_name(cls)}; adapters found: {', '.join(adapters)}. To label finished pictures use label()"
+        f"no adapter knows {_name(cls)}; adapters found: {', '.join(adapters)}. To label finished content use label(), "
+        "to wrap a function of your own say what it makes: wrap(function, kind='text')"
     )
     if extra := _extra({parent.__module__.partition(".")[0] for parent in cls.__mro__}):
         message += f". For {extra}: pip install --upgrade '{DISTRIBUTION}[{extra}]'"
