@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
@@ -14,6 +14,9 @@ from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
+
+if TYPE_CHECKING:
+    from aigc_hooks.saving.documents import TextFile
 
 T = TypeVar("T")
 
@@ -42,8 +45,10 @@ def label(
     Args:
         content: A text: a labelled one is returned, and one that is blank or one JSON document is left as it is. A PIL
             image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``): labelled in
-            place. A list or tuple of them, nested or not. A path: the picture file is labelled in place or to
-            ``output``, keeping its metadata.
+            place. A list or tuple of them, nested or not. A path: the file is labelled in place or to ``output``.
+            A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
+            GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
+            no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; its suffix chooses the format.
         **overrides: Settings of ``Provider`` for this call.
@@ -216,6 +221,10 @@ def passed(source: str, provider: Provider, reason: str) -> None:
 
 
 def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
+    from aigc_hooks.saving import documents
+
+    if documents.is_text(path, output or path):
+        return _label_text(documents.TextFile.open(path, output or path), provider, path.name)
     from aigc_hooks.saving.files import PictureFile
 
     file = PictureFile.open(path, output or path)
@@ -231,18 +240,40 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
     return file.target
 
 
-def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
-    """Saves a picture with both labels, labelling it first where that has not been done.
+def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
+    settings = active(provider)
+    artifact = Artifact(file.content, "text", source)
+    try:
+        own = _own(file.findings, settings)
+        if own is not None and not own.defects(strict=settings.strict):
+            artifact.label = own
+        outcome = run(artifact, settings)
+        if outcome and not artifact.passes:
+            assert artifact.label is not None
+            artifact.places += file.put(artifact.content, artifact.label)
+    except LabelError as error:
+        forgive(error, settings, source=source, modality="text")
+        outcome = ""
+    if outcome:
+        record(artifact, outcome, settings, artifact.passes or file.note)
+    file.save()
+    return file.target
 
-    It is the twin of ``Image.save`` for arrays and tensors, which have no saver of their own.
+
+def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
+    """Saves a picture or a text with its labels, labelling it first where that has not been done.
+
+    It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
     Args:
-        content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one.
+        content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one. Or a
+            text: it is written in UTF-8, to ``.md`` or ``.markdown`` with both labels, to ``.txt`` with the visible one
+            only, for no place for the other is known there.
         path: The file; its suffix chooses the format.
         provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
             its label and needs none.
-        **params: Settings of ``Provider`` for this call; anything else goes to Pillow's saver for the format, such as
-            ``quality``.
+        **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
+            format, such as ``quality``.
 
     Returns:
         The path.
@@ -252,6 +283,12 @@ def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider
         CarrierError: The format has no place for the label.
     """
     settings = {name: params.pop(name) for name in list(params) if name in Provider.model_fields}
+    if isinstance(content, str):
+        if params:
+            raise TypeError(f"save() of a text takes settings of Provider and no {', '.join(params)}=")
+        from aigc_hooks.saving.documents import TextFile
+
+        return _label_text(TextFile.of(content, Path(path)), resolve(provider, settings), "save")
     _modality(content)
     by = labelled_by(content) if provider is None and not settings else None
     by = by or resolve(provider, settings)

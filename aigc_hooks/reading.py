@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from aigc_hooks.artifact import Finding, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
-from aigc_hooks.implicit import exif, field, xmp
+from aigc_hooks.implicit import exif, field, markdown, xmp
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
@@ -24,9 +24,10 @@ _UNSEEKABLE_LIMIT = 256 * 1024 * 1024
 
 
 def read_label(source: Any) -> Reading:
-    """Reads the implicit labels of a picture, tolerantly, and names what about them breaks the standard.
+    """Reads the implicit labels of a file or a picture, tolerantly, and names what about them breaks the standard.
 
-    No pixel is decoded. Finding nothing does not mean that the content was not generated (Measures, article 6).
+    No pixel is decoded. Finding nothing does not mean that the content was not generated (Measures, article 6), and in
+    a ``.txt``, which has no place for an implicit label, nothing is found.
 
     Args:
         source: A path, bytes, a binary file object (left where it was), a PIL image, or an array or tensor that was
@@ -53,10 +54,11 @@ def read_label(source: Any) -> Reading:
 def _read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None) -> Reading:
     head = stream.read(_HEAD)
     carriers = hooks().carriers
-    for carrier in carriers:
-        if carrier.sniff(head):
-            stream.seek(0)
-            return Reading(carrier.name, tuple([field.parse(raw) for raw in carrier.read(stream)]))
+    # A text has no signature: where nothing else is known, its name tells.
+    known = next((carrier for carrier in carriers if carrier.sniff(head)), None) or markdown.suffix_carrier(path)
+    if known is not None:
+        stream.seek(0)
+        return Reading(known.name, tuple([field.parse(raw) for raw in known.read(stream)]))
     what = "this content" if path is None else repr(os.fspath(path))
     if not head:
         raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")

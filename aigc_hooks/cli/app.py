@@ -25,6 +25,13 @@ class Format(str, Enum):
     avif = "avif"
 
 
+class Kind(str, Enum):
+    """What the demonstration makes."""
+
+    image = "image"
+    text = "text"
+
+
 class _Commands(typer.core.TyperGroup):
     """Turns expected errors into a message on standard error and an exit code."""
 
@@ -42,7 +49,8 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Labels AI-generated pictures as Chinese law demands (GB 45438-2025), and reads the labels (生成合成标识).",
+    help="Labels AI-generated pictures and texts as Chinese law demands (GB 45438-2025), and reads the labels "
+    "(生成合成标识).",
     epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -51,7 +59,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Picture files.", show_default=False)]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help="Files: pictures, and texts (.txt, .md, .markdown).", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -80,21 +91,25 @@ def _options(
 
 @app.command()
 def demo(
+    kind: Annotated[Kind, typer.Argument(help="Which kind of content to make: image or text.")] = Kind.image,
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", file_okay=False, help="Folder for the pictures; an earlier demo's are replaced."),
+        typer.Option("--out", "-o", file_okay=False, help="Folder for the files; an earlier demo's are replaced."),
     ] = Path("aigc-hooks-demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture or text.")] = 3,
 ) -> None:
     """See it work, offline and in seconds (演示).
 
-    A tiny diffusers pipeline with random weights paints an abstract picture, which is saved in three formats; then the
-    labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs the extra: pip
-    install 'aigc-hooks[demo]'
+    image: a tiny diffusers pipeline with random weights paints an abstract picture, which is saved in three formats.
+    text: a tiny transformers model with random weights and a LangChain chain stream their answers, which are saved as
+    Markdown. Then the labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
+    the extra: pip install 'aigc-hooks[demo]'
     """
-    from aigc_hooks.cli.demo import run
-
-    raise typer.Exit(run(out, seed))
+    if kind is Kind.text:
+        from aigc_hooks.cli import demo_text as room
+    else:
+        from aigc_hooks.cli import demo as room  # type: ignore[no-redef]
+    raise typer.Exit(room.run(out, seed))
 
 
 @app.command()
@@ -111,7 +126,9 @@ def label(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that --out already holds.")] = False,
     format: Annotated[
         Format | None,
-        typer.Option("--format", help="Format of the copies. [default: that of each file]", show_default=False),
+        typer.Option(
+            "--format", help="Format of the copies, for pictures only. [default: that of each file]", show_default=False
+        ),
     ] = None,
     provider: Annotated[
         str | None,
@@ -129,19 +146,25 @@ def label(
     position: Annotated[
         str | None,
         typer.Option(
-            help="Place of the visible label: top-left, top, top-right, right, bottom-right, bottom, bottom-left or "
-            "left. [default: the provider's, or bottom-right]",
+            help="Place of the visible label. In pictures: top-left, top, top-right, right, bottom-right, bottom, "
+            "bottom-left or left; in texts: end, start or both. It goes to the files of its kind. [default: the "
+            "provider's, or bottom-right and end]",
             show_default=False,
         ),
     ] = None,
     wording: Annotated[
         str | None,
-        typer.Option(help="Text of the visible label. [default: the provider's, or AI生成]", show_default=False),
+        typer.Option(
+            help="Text of the visible label. [default: the provider's, or AI生成; in texts （本内容由AI生成）]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Label pictures, visibly and in their metadata (添加标识).
+    """Label pictures and texts, visibly and in their metadata (添加标识).
 
-    Goes on after a file that fails, and tells at the end. Give either --out or --in-place.
+    Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
+    label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
+    document is left as it is.
     """
     from aigc_hooks.cli import files as work
 
@@ -153,8 +176,12 @@ def label(
     if twins := work.collisions(jobs):
         first, second, target = twins[0]
         _usage("label", f"{first} and {second} would both become {target}; label them into different folders")
-    image = {name: value for name, value in (("position", position), ("wording", wording)) if value is not None}
-    overrides: dict[str, Any] = {"image": image} if image else {}
+    if format and (texts := [job.source for job in jobs if job.kind == "text"]):
+        _usage("label", f"--format is for pictures, and {texts[0]} is a text; label it without")
+    try:
+        overrides: dict[str, Any] = dict(work.styles(jobs, position, wording))
+    except ValueError as error:
+        _usage("label", str(error))
     if producer is not None:
         overrides["producer"] = producer
     assert context.parent is not None

@@ -6,23 +6,28 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from aigc_hooks.cli import tables
 from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
+from aigc_hooks.explicit.text import left_alone
 from aigc_hooks.labelling import label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import read_label
+from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
+from aigc_hooks.styles import ImageStyle, Settings, TextStyle
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
+_PLACES: dict[str, type[Settings]] = {"image": ImageStyle, "text": TextStyle}
 
 
 class Job(NamedTuple):
-    """One file to label, and where its copy goes; None labels the file itself."""
+    """One file to label, where its copy goes (None labels the file itself), and whether it is ``text`` or ``image``."""
 
     source: Path
     target: Path | None
+    kind: str
 
 
 def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Job]:
@@ -34,15 +39,45 @@ def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Jo
         format: Format of the copies, by the name that ``--format`` takes; None keeps that of each file.
     """
     if out is None:
-        return [Job(path, None) for path in files]
-    return [Job(path, out / (path.stem + _SUFFIXES[format] if format else path.name)) for path in files]
+        return [Job(path, None, _kind(path)) for path in files]
+    return [Job(path, out / (path.stem + _SUFFIXES[format] if format else path.name), _kind(path)) for path in files]
+
+
+def _kind(path: Path) -> str:
+    try:
+        text = is_text(path, path)
+    except OSError:  # it will be said when its turn comes
+        text = path.suffix.lower() in SUFFIXES
+    return "text" if text else "image"
+
+
+def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> dict[str, dict[str, str]]:
+    """The settings of each kind among the files, from the options that all of them share.
+
+    Raises:
+        ValueError: The position is none of any kind among the files.
+    """
+    found: dict[str, dict[str, str]] = {kind: {} for kind in sorted({job.kind for job in jobs})}
+    if position is not None:
+        known = {kind: get_args(_PLACES[kind].model_fields["position"].annotation) for kind in found}
+        takers = [kind for kind in found if position in known[kind]]
+        if not takers:
+            names = {"image": "a picture", "text": "a text"}
+            told = "; ".join(f"{names[kind]} has {', '.join(values)}" for kind, values in known.items())
+            raise ValueError(f"--position {position!r} fits none of the files: {told}")
+        for kind in takers:
+            found[kind]["position"] = position
+    if wording is not None:
+        for style in found.values():
+            style["wording"] = wording
+    return {kind: style for kind, style in found.items() if style}
 
 
 def collisions(jobs: Sequence[Job]) -> list[tuple[Path, Path, Path]]:
     """Pairs of sources that would be written to one target, with that target."""
     first: dict[Path, Path] = {}
     found = []
-    for source, target in jobs:
+    for source, target, _ in jobs:
         if target is not None and first.setdefault(target, source) is not source:
             found.append((first[target], source, target))
     return found
@@ -70,12 +105,14 @@ def label_all(
     # A command whose whole purpose is labels does not count a file without one as done.
     settings = resolve(provider, {**overrides, "on_error": "raise"})
     hooks(settings)
-    failed = 0
+    failed = passed = 0
     with _progress(len(jobs)) as progress:
         screen = progress.console if progress else tables.console(stderr=True)
         for job in jobs:
             try:
-                _label_one(job, settings, overwrite)
+                if nothing := _label_one(job, settings, overwrite):
+                    passed += 1
+                    screen.print(f"nothing to label 无需标识: {job.source}: {nothing}", soft_wrap=True)
             except Exception as error:  # a broken file can fail anywhere in a decoder, and must not stop the others
                 failed += 1
                 if debug:
@@ -83,18 +120,22 @@ def label_all(
                 screen.print(f"not labelled 未标识: {job.source}: {_reason(error, job)}", soft_wrap=True)
             if progress:
                 progress.advance(progress.task_ids[0])
-    done = len(jobs) - failed
+    done = len(jobs) - failed - passed
     where = f"into {jobs[0].target.parent}" if jobs[0].target else "in place"
     summary = f"labelled {done} of {len(jobs)} {where} 已标识 {done}/{len(jobs)}"
+    summary += f"; nothing to label {passed} 无需标识 {passed}" if passed else ""
     tables.console().print(f"{summary}; failed {failed} 失败 {failed}" if failed else summary, soft_wrap=True)
     return 1 if failed else 0
 
 
-def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
-    source, target = job
+def _label_one(job: Job, settings: Provider, overwrite: bool) -> str:
+    """Labels a file; returns why there was nothing to label in it, or nothing."""
+    source, target, kind = job
+    # A file without a label is not counted as labelled, whatever the reason.
+    nothing = left_alone(TextFile.open(source, target or source).content) if kind == "text" else ""
     if target is None:
         label(source, provider=settings)
-        return
+        return nothing
     if target.exists():
         if source.exists() and target.samefile(source):
             raise FileExistsError(f"{target} is the file itself; --in-place labels it there")
@@ -102,10 +143,12 @@ def _label_one(job: Job, settings: Provider, overwrite: bool) -> None:
             raise FileExistsError(f"{target} exists; --overwrite replaces it")
     target.parent.mkdir(parents=True, exist_ok=True)
     label(source, provider=settings, output=target)
+    return nothing
 
 
 def _reason(error: Exception, job: Job) -> str:
-    if isinstance(error, UnsupportedCarrierError) and (job.target is None or job.target.name == job.source.name):
+    named = job.target is not None and job.target.name != job.source.name
+    if isinstance(error, UnsupportedCarrierError) and job.kind == "image" and not named:
         return f"{error}; add {'--format png' if job.target else '--out DIR --format png'}"
     if isinstance(error, OSError):
         return _why(error)

@@ -33,6 +33,7 @@ _DEGREES_IN_ENGLISH = {"1": "is generated", "2": "may be generated", "3": "is su
 
 NOT_FOUND = "未发现隐式标识 no label found"
 _NOT_FOUND_NOTE = "不代表内容非生成 this does not mean that the content was not generated"
+_NO_PLACE_NOTE = "纯文本无处存放隐式标识 plain text has no place for the implicit label"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -62,6 +63,7 @@ def reading(path: Path, found: Reading) -> Group:
         parts.append(_indented(_elements(finding), 4))
     parts.append(_indented(verdict(found), 2))
     notes = found.defects if found.findings else (_NOT_FOUND_NOTE,)
+    notes += (_NO_PLACE_NOTE,) if found.carrier == "text" else ()
     parts += [_indented(Text(note), 4) for note in notes]
     return Group(*parts, "")
 
@@ -110,7 +112,7 @@ def demo(columns: Sequence[tuple[Path, Reading, Text]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("File 文件", no_wrap=True)
     for path, _, _ in columns:
-        table.add_column(path.name, overflow="fold", max_width=17)
+        table.add_column(path.name, overflow="fold", max_width=18)
     rows: dict[str, list[Text]] = {
         "Carrier 格式": [Text(found.carrier) for _, found, _ in columns],
         "Place 位置": [Text(", ".join(finding.place for finding in found.findings)) for _, found, _ in columns],

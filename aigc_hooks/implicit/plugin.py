@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Carrier
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks.implicit import gif, isobmff, jpeg, png, tiff, webp
+from aigc_hooks.implicit import gif, isobmff, jpeg, markdown, png, tiff, webp
 
 
 @hookimpl
 def aigc_carriers() -> tuple[Carrier, ...]:
-    """Brings the image formats that have a place for the label."""
+    """Brings the formats that have a place for the label."""
     return (
         jpeg.CARRIER,
         png.CARRIER,
@@ -18,4 +18,5 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         tiff.CARRIER,
         isobmff.AVIF,
         isobmff.HEIC,
+        markdown.CARRIER,
     )

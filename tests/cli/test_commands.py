@@ -131,6 +131,18 @@ def test_required_plugin_that_is_missing(cli: Cli, monkeypatch: pytest.MonkeyPat
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("module", ["transformers", "langchain_core"])
+def test_demo_of_texts_without_its_extra(module: str) -> None:
+    result = python(
+        f"import sys; sys.modules['{module}'] = None; sys.argv = ['aigc-hooks', 'demo', 'text']\n"
+        "from aigc_hooks.cli import main; main()"
+    )
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.endswith("pip install 'aigc-hooks[demo]'\n")
+    assert not Path("aigc-hooks-demo").exists()
+
+
 def test_demo_without_its_extra() -> None:
     # None in sys.modules is Python's own way to say that a module cannot be imported.
     result = python(

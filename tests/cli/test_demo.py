@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 from aigc_hooks import read_label
@@ -65,6 +66,37 @@ def test_demo(script: Script, exiftool: Callable[[Path], dict[str, str]]) -> Non
     assert text.count("bottom-right") == 3
     assert text.count(labels[0]["ProduceID"][:16]) == 3
     assert all(str(folder / name) in text for name in NAMES)
+
+
+def test_demo_of_texts(script: Script) -> None:
+    result = script("demo", "text")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    folder = Path("aigc-hooks-demo")
+    assert sorted(path.name for path in folder.iterdir()) == ["aigc-chain.md", "aigc-demo.md"]
+    for path in folder.iterdir():
+        _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
+        label = yaml.safe_load(front)["AIGC"]
+        assert list(label) == list(KEYS.values())
+        assert label["ContentProducer"] == "aigc-hooks-demo"
+        assert label["ProduceID"][:16] in result.stdout
+        assert body.endswith("\n\n（本内容由AI生成）")
+        assert str(path) in result.stdout
+    assert 'pipe = aigc_hooks.wrap(pipe, producer="aigc-hooks-demo")' in result.stdout
+    # Every piece ends with a bar: the label is one by itself, and so is each word before it.
+    assert result.stdout.count("\n   ⏎⏎（本内容由AI生成）│\n") == 2
+    assert "A│ │cat│ │sat│" in result.stdout
+    assert result.stdout.count("符合 conforms") == 2
+
+
+def test_demo_of_texts_with_a_configured_provider(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Path("aigc.toml").write_text('producer = "acme"\n[text]\nposition = "start"\nmark = "corner"\n', encoding="utf-8")
+    result = cli("demo", "text", "--out", "made/here", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    assert ">>> pipe = aigc_hooks.wrap(pipe)\n" in result.output
+    assert result.output.count("\n   ᴬᴵ │\n   ") == 2
+    assert Path("made/here/aigc-chain.md").read_text(encoding="utf-8").partition("\n---\n")[2].startswith("ᴬᴵ A cat")
 
 
 def test_demo_with_a_configured_provider(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

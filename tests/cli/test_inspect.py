@@ -55,6 +55,26 @@ def test_defects_are_named(cli: Cli, faulty: Path) -> None:
     assert "other tool" in result.output
 
 
+def test_the_front_matter_of_markdown_is_shown(cli: Cli) -> None:
+    Path("report.md").write_text("# 报告\n", encoding="utf-8")
+    assert cli("inspect", "report.md").exit_code == 1
+    assert cli("label", "report.md", "--in-place", "--producer", "acme").exit_code == 0
+    result = cli("inspect", "report.md")
+    assert result.exit_code == 0, result.output
+    label = read_label("report.md").label
+    assert label is not None
+    for text in ("Markdown", "YAML front matter AIGC", "acme", label.produce_id, "符合 conforms"):
+        assert text in result.output
+
+
+def test_plain_text_has_no_place_and_the_table_says_so(cli: Cli) -> None:
+    Path("notes.txt").write_text("你好\n", encoding="utf-8")
+    result = cli("inspect", "notes.txt")
+    assert result.exit_code == 1
+    assert "no label found" in result.output
+    assert "plain text has no place for the implicit label" in result.output
+
+
 def test_no_label_is_not_called_human_made(cli: Cli, picture: Picture) -> None:
     result = cli("inspect", picture("plain.jpg"))
     assert result.exit_code == 1
@@ -65,8 +85,8 @@ def test_no_label_is_not_called_human_made(cli: Cli, picture: Picture) -> None:
 
 def test_unreadable_files_do_not_stop_the_others(cli: Cli, labelled: Path) -> None:
     Path("broken.png").write_bytes(labelled.read_bytes()[:300])
-    Path("text.txt").write_text("no picture", encoding="utf-8")
-    result = cli("inspect", "broken.png", "text.txt", "missing.png", labelled)
+    Path("text.dat").write_text("no picture", encoding="utf-8")
+    result = cli("inspect", "broken.png", "text.dat", "missing.png", labelled)
     assert result.exit_code == 1
     assert result.output.count("cannot be read:") == 3
     assert result.output.count("符合 conforms") == 1

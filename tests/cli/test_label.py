@@ -52,6 +52,94 @@ def test_label_keeps_the_format_and_leaves_the_source(cli: Cli, picture: Picture
         assert one.format == other.format
 
 
+def write(name: str, text: str) -> Path:
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_texts_and_pictures_in_one_call(cli: Cli, picture: Picture) -> None:
+    picture("cat.png")
+    write("notes.txt", "猫在河边。\n")
+    write("report.md", "---\ntitle: 猫\n---\n# 猫\n")
+    result = cli("label", "notes.txt", "report.md", "cat.png", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "labelled 3 of 3 into out 已标识 3/3" in result.output
+    assert Path("out/notes.txt").read_text(encoding="utf-8") == "猫在河边。\n\n（本内容由AI生成）\n"
+    assert Path("out/report.md").read_text(encoding="utf-8").endswith("---\n# 猫\n\n（本内容由AI生成）\n")
+    assert read_label("out/report.md").conforms
+    assert read_label("out/cat.png").conforms
+    assert Path("notes.txt").read_text(encoding="utf-8") == "猫在河边。\n"
+
+
+def test_a_position_goes_to_the_files_of_its_kind(cli: Cli, picture: Picture) -> None:
+    picture("cat.png")
+    write("notes.txt", "猫在河边。\n")
+    for number, (position, corner, start) in enumerate(
+        [("start", "bottom-right", True), ("top-left", "top-left", False)]
+    ):
+        result = cli("label", "notes.txt", "cat.png", "--out", f"out{number}", "--position", position)
+        assert result.exit_code == 0, result.output
+        assert shows_plate(Path(f"out{number}/cat.png"), corner)
+        assert Path(f"out{number}/notes.txt").read_text(encoding="utf-8").startswith("（") is start
+
+
+def test_a_wording_goes_to_every_file(cli: Cli, picture: Picture) -> None:
+    picture("cat.png")
+    write("notes.txt", "猫在河边。")
+    assert cli("label", "notes.txt", "cat.png", "--out", "out", "--wording", "人工智能合成").exit_code == 0
+    assert Path("out/notes.txt").read_text(encoding="utf-8") == "猫在河边。\n\n人工智能合成"
+    assert shows_plate(Path("out/cat.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["notes.txt", "--position", "top-left"], "--position 'top-left' fits none of the files: a text has end"),
+        (["cat.png", "--position", "start"], "--position 'start' fits none of the files: a picture has top-left"),
+        (["cat.png", "notes.txt", "--position", "middle"], "a picture has top-left"),
+        (["cat.png", "notes.txt", "--format", "png"], "--format is for pictures, and notes.txt is a text"),
+        (["notes.txt", "--wording", "made by us"], "lacks the AI element"),
+    ],
+)
+def test_wrong_options_for_texts(cli: Cli, picture: Picture, arguments: list[str], message: str) -> None:
+    picture("cat.png")
+    write("notes.txt", "猫在河边。")
+    result = cli("label", *arguments, "--out", "out")
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert not Path("out").exists()
+
+
+def test_texts_without_anything_to_label_are_copied_and_not_counted(cli: Cli) -> None:
+    write("blank.txt", " \n")
+    write("data.txt", '{"a": 1}\n')
+    write("notes.txt", "猫在河边。")
+    result = cli("label", "blank.txt", "data.txt", "notes.txt", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "nothing to label 无需标识: blank.txt: blank text\n" in result.output
+    assert "nothing to label 无需标识: data.txt: one JSON document\n" in result.output
+    assert "labelled 1 of 3 into out 已标识 1/3; nothing to label 2 无需标识 2" in result.output
+    assert Path("out/data.txt").read_bytes() == Path("data.txt").read_bytes()
+    assert Path("out/blank.txt").read_bytes() == Path("blank.txt").read_bytes()
+
+
+def test_texts_that_cannot_be_labelled(cli: Cli, picture: Picture) -> None:
+    Path("binary.txt").write_bytes(b"a\0b")
+    write("broken.md", "---\ntitle: a: b\n---\n猫\n")
+    write("text.png", "猫在河边。")
+    picture("cat.png").rename("picture.txt")
+    result = cli("label", "binary.txt", "broken.md", "text.png", "picture.txt", "--in-place")
+    assert result.exit_code == 1
+    lines = [line for line in result.output.splitlines() if line.startswith("not labelled 未标识: ")]
+    assert [line.split(": ", 2)[1] for line in lines] == ["binary.txt", "broken.md", "text.png"]
+    assert "cannot be read as text: it holds NUL bytes" in lines[0]
+    assert "cannot be read as YAML: line 2" in lines[1]
+    assert "cannot be read as a picture" in lines[2]
+    assert read_label("picture.txt").carrier == "PNG"
+    assert "--format" not in result.output
+
+
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff", "gif", "avif"])
 def test_format_converts_and_changes_the_suffix(cli: Cli, picture: Picture, format: str) -> None:
     picture("cat.bmp")
@@ -269,15 +357,20 @@ def test_read_only_files_and_folders(
     # Also loads what cannot be loaded as nobody.
     assert cli("label", locked, "--out", folder / "out").exit_code == 0
     locked.chmod(0o444)
+    text = write(str(public_folder / "text.md"), "猫")
     public_folder.chmod(0o555)
     with ordinary_user():
         in_place = cli("label", locked, "--in-place")
         copied = cli("label", locked, "--out", public_folder / "out")
-    assert (in_place.exit_code, copied.exit_code) == (1, 1)
+        texts = cli("label", text, "--in-place")
+    assert (in_place.exit_code, copied.exit_code, texts.exit_code) == (1, 1, 1)
     assert "read-only" in in_place.output
     assert "Permission denied" in copied.output
+    assert "text.md: " in texts.output
+    assert "Traceback" not in texts.output
     assert locked.read_bytes() == before
-    assert [path.name for path in public_folder.iterdir()] == ["locked.png"]
+    assert text.read_text(encoding="utf-8") == "猫"
+    assert sorted(path.name for path in public_folder.iterdir()) == ["locked.png", "text.md"]
 
 
 def test_script_separates_results_from_failures(

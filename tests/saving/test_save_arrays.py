@@ -88,7 +88,7 @@ def test_what_is_not_one_picture(provider, tmp_path: Path):
         save(np.stack([rgb(), rgb()]), tmp_path / "a.png", provider=provider)
     with pytest.raises(LabelError, match="list"):
         save([rgb()], tmp_path / "a.png", provider=provider)
-    with pytest.raises(LabelError, match="str"):
+    with pytest.raises(UnsupportedCarrierError, match=r"a text is saved as \.txt, \.md, \.markdown"):
         save("picture", tmp_path / "a.png", provider=provider)
     with pytest.raises(UnsupportedCarrierError):
         save(rgb(), tmp_path / "a.bmp", provider=provider)
