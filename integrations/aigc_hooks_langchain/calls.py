@@ -6,6 +6,7 @@ Chat models and text models differ in what goes in and comes out; a ``Kind`` say
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,11 +58,13 @@ class Kind:
 
 def _generate(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
     """All whole answers: of ``invoke``, ``batch`` and ``generate``."""
+    take = _taker(original)
 
     @functools.wraps(original)
-    def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+    def labelled(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_running(self):
-            return original(self, prompt, *args, **kwargs)
+            return original(self, *args, **kwargs)
+        prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         with running(self):
@@ -72,10 +75,13 @@ def _generate(kind: Kind, original: Callable[..., Any], provider: Provider) -> C
 
 
 def _agenerate(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    take = _taker(original)
+
     @functools.wraps(original)
-    async def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+    async def labelled(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_running(self):
-            return await original(self, prompt, *args, **kwargs)
+            return await original(self, *args, **kwargs)
+        prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         with running(self):
@@ -87,12 +93,14 @@ def _agenerate(kind: Kind, original: Callable[..., Any], provider: Provider) -> 
 
 def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
     """All answers in pieces, also those of ``astream`` where a model has no asynchronous method of its own."""
+    take = _taker(original)
 
     @functools.wraps(original)
-    def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+    def labelled(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         if is_running(self):
-            yield from original(self, prompt, *args, **kwargs)
+            yield from original(self, *args, **kwargs)
             return
+        prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
@@ -115,12 +123,15 @@ def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Cal
 
 
 def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+    take = _taker(original)
+
     @functools.wraps(original)
-    async def labelled(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def labelled(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         if is_running(self):
-            async for chunk in original(self, prompt, *args, **kwargs):
+            async for chunk in original(self, *args, **kwargs):
                 yield chunk
             return
+        prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
@@ -136,6 +147,16 @@ def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Ca
             await chunks.aclose()
 
     return labelled
+
+
+def _taker(original: Callable[..., Any]) -> Callable[..., tuple[Any, tuple[Any, ...]]]:
+    """What takes the prompt out of the arguments of a call, where models that call each other give it by name."""
+    name = list(inspect.signature(original).parameters)[1]
+
+    def take(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+        return (args[0], args[1:]) if args else (kwargs.pop(name), ())
+
+    return take
 
 
 def _is_in(chunk: object, labels: list[Any]) -> bool:

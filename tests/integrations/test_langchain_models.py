@@ -578,6 +578,15 @@ def test_several_answers_to_one_request() -> None:
     assert len({each.message.response_metadata["aigc"]["ProduceID"] for each in generations}) == 2
 
 
+async def test_models_that_call_each_other_by_keyword() -> None:
+    model, text = wrap(AsyncStreaming(), provider=ACME), wrap(Completing(), provider=ACME)
+    asked = [HumanMessage("hi")]
+    assert model._generate(messages=asked, stop=None).generations[0].text == TEXT + LABEL
+    assert (await model._agenerate(messages=asked)).generations[0].text == TEXT + LABEL
+    assert added(list(model._stream(messages=asked, run_manager=None))).text == TEXT + LABEL
+    assert text._generate(prompts=["hi"]).generations[0][0].text == "once upon" + LABEL
+
+
 def test_the_fakes_of_langchain_itself() -> None:
     generic = wrap(GenericFakeChatModel(messages=iter([AIMessage("one two"), AIMessage("one two")])), provider=ACME)
     assert generic.invoke("hi").content == "one two" + LABEL
