@@ -7,7 +7,7 @@ around them, one sync and one async, only call.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from aigc_hooks.artifact import Artifact
@@ -198,19 +198,29 @@ class Splicer(Generic[T]):
         return [*texts, self._item(label, self.last), *rest]
 
 
-def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] = str) -> Generator[T, None, None]:
+def spliced(
+    items: Iterator[T],
+    splicer: Splicer[T],
+    passes: Callable[[], str] = str,
+    step: Callable[[Iterator[T]], T] = next,
+) -> Generator[T, None, None]:
     """The items of a stream and its label.
 
     Args:
         items: The bare stream.
         splicer: Made for it.
         passes: Asked at the end why the text is no content to label; empty labels it.
+        step: Makes the next item.
     """
     ended = False
+    held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
+    waiting, last = stream.waiting, splicer.last
     try:
-        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
-        waiting, last = stream.waiting, splicer.last
-        for item in items:
+        while True:
+            try:
+                item = step(items)
+            except StopIteration:
+                break
             # Nearly all items are nothing but text, and there are thousands: they take the short way.
             if not held and not waiting and (text := plain(item)):
                 add(text)
@@ -225,20 +235,27 @@ def spliced(items: Iterator[T], splicer: Splicer[T], passes: Callable[[], str] =
         yield from splicer.end(passes())
     finally:
         if not ended:
-            splicer.stream.abort()
+            stream.abort()
             if (close := getattr(items, "close", None)) is not None:
                 close()
 
 
 async def aspliced(
-    items: AsyncIterator[T], splicer: Splicer[T], passes: Callable[[], str] = str
+    items: AsyncIterator[T],
+    splicer: Splicer[T],
+    passes: Callable[[], str] = str,
+    step: Callable[[AsyncIterator[T]], Awaitable[T]] = anext,
 ) -> AsyncGenerator[T, None]:
     """``spliced`` for asynchronous streams."""
     ended = False
+    held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
+    waiting, last = stream.waiting, splicer.last
     try:
-        held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
-        waiting, last = stream.waiting, splicer.last
-        async for item in items:
+        while True:
+            try:
+                item = await step(items)
+            except StopAsyncIteration:
+                break
             if not held and not waiting and (text := plain(item)):
                 add(text)
                 last = item
@@ -254,7 +271,7 @@ async def aspliced(
             yield released
     finally:
         if not ended:
-            splicer.stream.abort()
+            stream.abort()
             if (close := getattr(items, "aclose", None)) is not None:
                 await close()
 

@@ -17,7 +17,7 @@ from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.streams import Splicer, aspliced, spliced
-from aigc_hooks_langchain.guard import asteps, is_running, running, steps
+from aigc_hooks_langchain.guard import astep, is_running, running, step
 
 
 class Answer(Protocol):
@@ -104,8 +104,8 @@ def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Cal
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
-        bare = steps(self, iter(original(self, prompt, *args, **kwargs)))
-        chunks = spliced(bare, answer.splicer, answer.passes)
+        bare = iter(original(self, prompt, *args, **kwargs))
+        chunks = spliced(bare, answer.splicer, answer.passes, step(self))
         manager = _manager(args, kwargs)
         try:
             if manager is None:
@@ -135,8 +135,8 @@ def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Ca
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
-        bare = asteps(self, aiter(original(self, prompt, *args, **kwargs)))
-        chunks = aspliced(bare, answer.splicer, answer.passes)
+        bare = aiter(original(self, prompt, *args, **kwargs))
+        chunks = aspliced(bare, answer.splicer, answer.passes, astep(self))
         manager = _manager(args, kwargs)
         try:
             async for chunk in chunks:

@@ -93,15 +93,16 @@ class _Answer:
 
 def _plain(chunk: Any) -> str:
     """The text of a piece that is nothing but text; empty where it holds anything else."""
-    message = chunk.message
-    content = message.content
-    if type(content) is not str or message.additional_kwargs:
+    # By the dict: a field of a pydantic object costs three times what an item of it does, for thousands of pieces.
+    message = chunk.message.__dict__
+    content = message["content"]
+    if type(content) is not str or message["additional_kwargs"]:
         return ""
-    if (chunk.generation_info or message.response_metadata) and _ends(chunk):
+    if (chunk.generation_info or message["response_metadata"]) and _ends(chunk):
         return ""
     try:
-        return "" if message.tool_call_chunks or message.chunk_position else content
-    except AttributeError:  # a generic piece, which names its role, has neither
+        return "" if message["tool_call_chunks"] or message["chunk_position"] else content
+    except KeyError:  # a generic piece, which names its role, has neither
         return ""
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -28,37 +28,30 @@ def running(model: object) -> Iterator[None]:
         _running.reset(token)
 
 
-def steps(model: object, items: Iterator[Any]) -> Iterator[Any]:
-    """The items of an iterator, each made while the object is marked: who takes them does not see the mark."""
+def step(model: object) -> Callable[[Iterator[Any]], Any]:
+    """``next`` while the object is marked: who takes the items of its stream does not see the mark."""
     mark = _running.get() | {id(model)}
-    try:
-        while True:
-            token = _running.set(mark)
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-            finally:
-                _running.reset(token)
-            yield item
-    finally:
-        if (close := getattr(items, "close", None)) is not None:
-            close()
+    enter, leave = _running.set, _running.reset  # thousands of times
+
+    def marked(items: Iterator[Any]) -> Any:
+        token = enter(mark)
+        try:
+            return next(items)
+        finally:
+            leave(token)
+
+    return marked
 
 
-async def asteps(model: object, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """``steps`` for asynchronous iterators."""
+def astep(model: object) -> Callable[[AsyncIterator[Any]], Awaitable[Any]]:
+    """``anext`` while the object is marked."""
     mark = _running.get() | {id(model)}
-    try:
-        while True:
-            token = _running.set(mark)
-            try:
-                item = await anext(items)
-            except StopAsyncIteration:
-                return
-            finally:
-                _running.reset(token)
-            yield item
-    finally:
-        if (close := getattr(items, "aclose", None)) is not None:
-            await close()
+
+    async def marked(items: AsyncIterator[Any]) -> Any:
+        token = _running.set(mark)
+        try:
+            return await anext(items)
+        finally:
+            _running.reset(token)
+
+    return marked
