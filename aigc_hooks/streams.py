@@ -203,7 +203,7 @@ def spliced(
     splicer: Splicer[T],
     passes: Callable[[], str] = str,
     step: Callable[[Iterator[T]], T] = next,
-) -> Generator[T, None, None]:
+) -> Generator[T, None, Any]:
     """The items of a stream and its label.
 
     Args:
@@ -211,6 +211,9 @@ def spliced(
         splicer: Made for it.
         passes: Asked at the end why the text is no content to label; empty labels it.
         step: Makes the next item.
+
+    Returns:
+        What the bare stream returns, if it is a generator.
     """
     ended = False
     held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
@@ -219,7 +222,8 @@ def spliced(
         while True:
             try:
                 item = step(items)
-            except StopIteration:
+            except StopIteration as stop:
+                value = stop.value
                 break
             # Nearly all items are nothing but text, and there are thousands: they take the short way.
             if not held and not waiting and (text := plain(item)):
@@ -233,6 +237,7 @@ def spliced(
         splicer.last = last
         ended = True
         yield from splicer.end(passes())
+        return value
     finally:
         if not ended:
             stream.abort()

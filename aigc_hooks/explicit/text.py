@@ -11,6 +11,7 @@ import json
 import re
 from typing import NamedTuple
 
+from aigc_hooks.explicit.blocks import open_block
 from aigc_hooks.explicit.wording import CORNER_MARK
 from aigc_hooks.provider import DEFAULT_WORDING, Provider
 from aigc_hooks.styles import TextStyle
@@ -93,7 +94,7 @@ def left_alone(text: str) -> str:
 def before(text: str, provider: Provider) -> str:
     """What goes before a text; empty where nothing is asked for, or the label is there."""
     sign = sign_of(provider)
-    if provider.text.position == "end" or not _takes_start(text) or _begins(text, sign):
+    if provider.text.position == "end" or _begins(text, sign) or not _takes_start(text):
         return ""
     if sign.corner and _WORD.match(text):
         return sign.text if provider.text.markup == "html" else f"{sign.text} "
@@ -103,15 +104,17 @@ def before(text: str, provider: Provider) -> str:
 def after(text: str, provider: Provider) -> str:
     """What goes after a text; empty where nothing is asked for, or the label is there."""
     sign = sign_of(provider)
-    if (provider.text.position == "start" and _takes_start(text)) or _ends(text, sign):
+    if _ends(text, sign):
+        return ""
+    if provider.text.position == "start" and (_begins(text, sign) or _takes_start(text)):
         return ""
     if provider.text.markup == "html":
         return sign.text if sign.corner else f"\n{sign.text}"
     end = text[-_WINDOW:]
-    if fence := _open_fence(text):
-        # In the block of code, the label would be taken for code.
-        return ("" if end.endswith("\n") else "\n") + f"{fence}\n\n{sign.text}"
-    if sign.corner and not end[-1:].isspace() and not _BLOCK.match(end[end.rfind("\n") + 1 :]):
+    closing = open_block(text)
+    if closing:  # in a block of code, the label would be taken for code
+        return ("" if end.endswith("\n") else "\n") + f"{closing}\n\n{sign.text}"
+    if sign.corner and closing is None and not end[-1:].isspace() and not _BLOCK.match(end[end.rfind("\n") + 1 :]):
         return sign.text
     blank = end[len(end.rstrip("\r\n")) :].count("\n")
     return "\n" * max(2 - blank, 0) + sign.text
@@ -178,28 +181,3 @@ def _is_label(line: str, sign: Sign, exact: bool) -> bool:
 
 def _bare(text: str) -> str:
     return "".join(text.split()).strip(_EDGES)
-
-
-def _open_fence(text: str) -> str:
-    """The fence that would close the block of code which is open at the end of a Markdown text; empty without one.
-
-    A fence that is indented belongs to a list or a quotation, and a paragraph after it ends both by itself.
-    """
-    hits = [match for mark in ("```", "~~~") if mark in text for match in _FENCES[mark].finditer(text)]
-    fence = ""
-    for match in sorted(hits, key=re.Match.start):
-        line = text.rfind("\n", 0, match.start()) + 1
-        indent = text[line : match.start()]
-        if indent.strip(" ") or len(indent) > 3:
-            continue
-        end = text.find("\n", match.end())
-        rest = text[match.end() : end if end >= 0 else len(text)]
-        if not fence:
-            if not indent and "`" not in (rest if match[0][0] == "`" else ""):
-                fence = match[0]
-        elif match[0][0] == fence[0] and len(match[0]) >= len(fence) and not rest.strip():
-            fence = ""
-    return fence
-
-
-_FENCES = {"```": re.compile("`{3,}"), "~~~": re.compile("~{3,}")}
