@@ -1,4 +1,4 @@
-"""The adapter for diffusers: pipelines and modular pipelines label the pictures they make.
+"""The adapter for diffusers: pipelines and modular pipelines label the pictures and texts they make.
 
 Nothing here names a pipeline: classes are known by their base class, outputs by the names of their fields and the shape
 of what is in them, so that a pipeline which is published tomorrow is labelled too.
@@ -60,7 +60,7 @@ def _labelled_call(call: Callable[..., Any], provider: Provider) -> Callable[...
             return call(self, *args, **kwargs)
         settings = active(provider)
         own(self)
-        inputs = Inputs(Call(type(self).__name__, list(args), dict(kwargs)), settings)
+        inputs = Inputs(Call(type(self).__name__, list(args), dict(kwargs), "diffusers"), settings)
         token = _running.set(self)
         try:
             output = call(self, *inputs.call.arguments, **inputs.call.keywords)

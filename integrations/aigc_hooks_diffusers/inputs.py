@@ -41,7 +41,7 @@ class Inputs:
         vars(state)["__deepcopy__"] = lambda memo: state
         self._states.append(state)
         given = dict(state.values)
-        inner = Call(self.call.source, [], dict(given))
+        inner = Call(self.call.source, [], dict(given), self.call.framework)
         prepare(inner, provider)
         state.values.update(inner.keywords)
         self._note([given[name] for name in given], [inner.keywords.get(name) for name in given])

@@ -1,4 +1,4 @@
-"""What comes out of a pipeline: pictures are labelled, latents pass, and what cannot be labelled is not released."""
+"""What comes out of a pipeline: pictures and texts are labelled, latents pass, and the rest is not released."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ logger = logging.getLogger("aigc_hooks.diffusers")
 # Words in the names of output fields. All 95 output classes of diffusers together have some forty names; a class that
 # is published tomorrow will choose its own of the same words.
 _PICTURES = frozenset(("image", "images", "picture", "pictures", "photo", "photos", "img", "imgs", "rgb", "rgba"))
+_TEXTS = frozenset(("text", "texts", "caption", "captions"))
 _VIDEO = ("frame", "frames", "video", "videos", "clip", "clips", "movie")
 _AUDIO = ("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice")
 _REFUSED = {
     **dict.fromkeys(_VIDEO, "video"),
     **dict.fromkeys(_AUDIO, "audio"),
     **dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content"),
-    **dict.fromkeys(("text", "texts", "caption", "captions"), "text"),
 }
 # What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
 _PASSING = frozenset(
@@ -168,12 +168,7 @@ class Release:
             return type(value)(items)
         passing = bool(words & _PASSING)
         kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
-        if (
-            kind
-            and not passing
-            and not (self.latent and is_tensor(value))
-            and (kind != "text" or isinstance(value, str))
-        ):
+        if kind and not passing and not (self.latent and is_tensor(value)):
             self.refuse(name, f"{kind} cannot be labelled by this version")
             return value
         if is_picture(value):
@@ -181,6 +176,8 @@ class Release:
         if is_array(value) or is_tensor(value):
             return self.array(name, words, value)
         if isinstance(value, str):
+            if words & _TEXTS and not passing:
+                return self.label(value)
             if words & _PICTURES:
                 self.refuse(name, "a text is no picture")
         elif words & _PICTURES:
@@ -207,7 +204,7 @@ class Release:
         return value
 
     def label(self, value: Any) -> Any:
-        """A picture, an array or a tensor gets its label."""
+        """A picture, an array, a tensor or a text gets its label."""
         self.labelled = True
         return labelled(value, self.provider, self.source)
 

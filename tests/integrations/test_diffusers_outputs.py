@@ -362,7 +362,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "file in memory": (UnknownOutput(result=b"\x89PNG"), "nothing in it is known"),
     "path of a file": ("/tmp/cat.png", "no picture"),
     "generator": ((step for step in ()), "no picture"),
-    "text": (ImageTextPipelineOutput(images=None, text=["a cat"]), "text"),
 }  # fmt: skip
 
 
@@ -380,6 +379,14 @@ def test_nor_as_a_tuple(name: str) -> None:
     output = REFUSED[name][0]
     with pytest.raises(LabelError):
         wrapped(tiny.Published(result=tuple(output.values())))()
+
+
+def test_texts_are_labelled_beside_pictures_and_alone() -> None:
+    output = wrapped(tiny.Published(result=ImageTextPipelineOutput(images=[photo()], text=["a cat", '{"a": 1}'])))()
+    assert output.text == ["a cat\n\n（本内容由AI生成）", '{"a": 1}']
+    assert producer(output.images[0]) == "acme"
+    alone = wrapped(tiny.Published(result=ImageTextPipelineOutput(images=None, text=["a cat"])))()
+    assert alone.text == ["a cat\n\n（本内容由AI生成）"]
 
 
 def test_real_video_and_real_sound() -> None:
