@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
     from aigc_hooks.errors import WordingError as WordingError
+    from aigc_hooks.explicit.rhythm import Rhythm as Rhythm
+    from aigc_hooks.explicit.sound import find_rhythm as find_rhythm
     from aigc_hooks.hookspecs import hookimpl as hookimpl
     from aigc_hooks.labelling import label as label
     from aigc_hooks.labelling import save as save
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aigc_hooks.provider import Provider as Provider
     from aigc_hooks.provider import override as override
     from aigc_hooks.reading import read_label as read_label
+    from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
     from aigc_hooks.styles import TextStyle as TextStyle
@@ -53,6 +56,7 @@ _HOMES = {
     "Adapter": "artifact",
     "AdapterNotFoundError": "errors",
     "Artifact": "artifact",
+    "AudioStyle": "styles",
     "AuditRecord": "artifact",
     "Call": "artifact",
     "Carrier": "artifact",
@@ -69,12 +73,14 @@ _HOMES = {
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
+    "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
     "WordingError": "errors",
+    "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
     "is_wrapped": "wrapping",
     "label": "labelling",
@@ -90,6 +96,7 @@ __all__ = [
     "Adapter",
     "AdapterNotFoundError",
     "Artifact",
+    "AudioStyle",
     "AuditRecord",
     "Call",
     "Carrier",
@@ -106,12 +113,14 @@ __all__ = [
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "Rhythm",
     "SamplingWatermark",
     "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
     "WordingError",
+    "find_rhythm",
     "hookimpl",
     "is_wrapped",
     "label",

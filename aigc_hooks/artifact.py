@@ -19,7 +19,7 @@ class Artifact:
     Attributes:
         content: The live object: a PIL image, an array, a tensor, a string. A stage may replace it by one of the same
             kind.
-        modality: ``"image"`` or ``"text"``; more kinds join with their renderers.
+        modality: ``"image"``, ``"text"`` or ``"audio"``; more kinds join with their renderers.
         source: What made it, such as the name of a pipeline class; empty if unknown.
         label: The implicit label, once ``aigc_make_label`` has made it.
         places: Where labels were put, such as ``"pixels"``; the audit record lists them.
@@ -29,6 +29,7 @@ class Artifact:
             its label.
         part: ``"whole"``; or of a text that leaves in pieces ``"head"`` (the first piece: something may go before it)
             or ``"tail"`` (all that has left: something may follow it).
+        rate: Of sound, samples a second.
     """
 
     content: Any
@@ -40,6 +41,7 @@ class Artifact:
     covered: Any = None
     passes: str = ""
     part: Literal["whole", "head", "tail"] = "whole"
+    rate: int | None = None
 
 
 @dataclass(slots=True)

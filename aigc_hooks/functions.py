@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,23 +12,24 @@ from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutp
 from aigc_hooks.labelling import labelled
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
+from aigc_hooks.speech import SoundStream, labelled_sound
 from aigc_hooks.streams import LabelledAsyncStream, LabelledStream, aspliced, spliced, text_splicer
 
-KINDS = ("text", "image")
+KINDS = ("text", "image", "audio")
 """What ``wrap(function, kind=…)`` can be told that a function makes."""
 
 # On the function itself, with the function: one that copies its attributes, as functools.wraps does, is not it.
 _MARK = "__aigc_hooks_function__"
 
 
-def labelling(function: Any, kind: str, provider: Provider) -> Any:
+def labelling(function: Any, kind: str, provider: Provider, rate: int | None = None) -> Any:
     """A function like the given one whose output is labelled; for an iterator, an iterator.
 
     Args:
-        function: A function, method, (async) generator function or other callable, or an iterator or async iterator of
-            strings.
-        kind: ``"text"`` or ``"image"``.
+        function: A function, method, (async) generator function or other callable, or an iterator or async iterator.
+        kind: ``"text"``, ``"image"`` or ``"audio"``.
         provider: The settings.
+        rate: Of sound, samples a second, where what the function returns does not tell.
 
     Raises:
         ConfigError: The kind is unknown.
@@ -36,15 +37,16 @@ def labelling(function: Any, kind: str, provider: Provider) -> Any:
     """
     if kind not in KINDS:
         raise ConfigError(f"kind = {kind!r}: a function makes {' or '.join(map(repr, KINDS))}")
+    release = _Release(kind, provider, rate, _name(function))
     function = original(function)
     if not callable(function):
         if isinstance(function, (Iterator, AsyncIterator)):
-            return _released(function, kind, provider, type(function).__name__)
+            return release(function)
         raise AdapterNotFoundError(
             f"kind={kind!r} goes with a function or an iterator, found {type(function).__name__} {function!r:.60}; to "
             "label finished content use label()"
         )
-    wrapper = _wrapper(function, kind, provider, _name(function))
+    wrapper = _wrapper(function, release)
     setattr(wrapper, _MARK, (wrapper, function, provider))
     return wrapper
 
@@ -66,81 +68,108 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__qualname__", "") or type(function).__qualname__)
 
 
-def _wrapper(function: Callable[..., Any], kind: str, provider: Provider, name: str) -> Callable[..., Any]:
+def _wrapper(function: Callable[..., Any], release: _Release) -> Callable[..., Any]:
     """Of the same kind as the function, for frameworks ask: a coroutine function stays one, a generator too."""
-    call = (
-        function if inspect.isroutine(function) or isinstance(function, functools.partial) else type(function).__call__
-    )
-    text = kind == "text"
+    call: Any = function
+    if not (inspect.isroutine(function) or isinstance(function, functools.partial)):
+        call = type(function).__call__
     wrapper: Callable[..., Any]
-    if inspect.isasyncgenfunction(call) and text:
+    if inspect.isasyncgenfunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with aclosing(aspliced(function(*args, **kwargs), text_splicer(provider, name))) as pieces:
+            async with aclosing(release.apieces(function(*args, **kwargs))) as pieces:
                 async for piece in pieces:
                     yield piece
 
-    elif inspect.isgeneratorfunction(call) and text:
+    elif inspect.isgeneratorfunction(call):
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return (yield from spliced(function(*args, **kwargs), text_splicer(provider, name)))
+            return (yield from release.pieces(function(*args, **kwargs)))
 
     elif inspect.iscoroutinefunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return _released(await function(*args, **kwargs), kind, provider, name)
+            return release(await function(*args, **kwargs))
 
     else:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return _released(function(*args, **kwargs), kind, provider, name)
+            return release(function(*args, **kwargs))
 
     return functools.update_wrapper(wrapper, function)
 
 
-def _released(output: Any, kind: str, provider: Provider, name: str) -> Any:
-    """What a function returned, labelled."""
-    if inspect.isawaitable(output):
-        return _awaited(output, kind, provider, name)
-    if kind == "image":
-        return _pictures(output, provider, name)
-    if isinstance(output, AsyncIterator):
-        return LabelledAsyncStream(output, provider, name)
-    if isinstance(output, Iterator):
-        return LabelledStream(output, provider, name)
-    return _texts(output, provider, name)
+class _Release:
+    """What a function returned or yields, on its way out."""
 
+    def __init__(self, kind: str, provider: Provider, rate: int | None, name: str) -> None:
+        self.kind = kind
+        self.provider = provider
+        self.rate = rate
+        self.name = name
 
-async def _awaited(output: Awaitable[Any], kind: str, provider: Provider, name: str) -> Any:
-    return _released(await output, kind, provider, name)
+    def __call__(self, output: Any) -> Any:
+        """What a function returned, labelled; streams and awaitables stay such.
 
+        Raises:
+            LabelError: It cannot be labelled.
+        """
+        if inspect.isawaitable(output):
+            return self._awaited(output)
+        if isinstance(output, AsyncIterator):
+            if self.kind == "text":
+                return LabelledAsyncStream(output, self.provider, self.name)
+            return self.apieces(output)
+        if isinstance(output, Iterator):
+            return LabelledStream(output, self.provider, self.name) if self.kind == "text" else self.pieces(output)
+        return self._whole(output)
 
-def _texts(output: Any, provider: Provider, name: str) -> Any:
-    if output is None:
-        return None
-    if isinstance(output, str):
-        return labelled(output, provider, name)
-    if type(output) in (list, tuple):
-        return type(output)(_texts(item, provider, name) for item in output)
-    raise _unsupported(output, name, "text, lists and tuples of it, and iterators of it")
+    async def _awaited(self, output: Awaitable[Any]) -> Any:
+        return self(await output)
 
+    def pieces(self, items: Iterator[Any]) -> Generator[Any, None, Any]:
+        """The items of a stream, labelled."""
+        if self.kind == "text":
+            return (yield from spliced(items, text_splicer(self.provider, self.name)))
+        if self.kind == "image":
+            return (yield from map(self._whole, items))
+        stream = SoundStream(self.provider, self.name, self.rate)
+        for item in items:
+            yield from stream.put(item)
+        return (yield from stream.end())
 
-def _pictures(output: Any, provider: Provider, name: str) -> Any:
-    if output is None:
-        return None
-    if isinstance(output, Iterator):
-        return (_pictures(item, provider, name) for item in output)
-    if type(output) in (list, tuple):
-        return type(output)(_pictures(item, provider, name) for item in output)
-    if is_picture(output) or is_array(output) or is_tensor(output):
-        return labelled(output, provider, name)
-    raise _unsupported(output, name, "PIL images, arrays, tensors, lists of them, and iterators of them")
+    async def apieces(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        """``pieces`` of an asynchronous stream."""
+        if self.kind == "text":
+            async with aclosing(aspliced(items, text_splicer(self.provider, self.name))) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        stream = SoundStream(self.provider, self.name, self.rate)
+        async for item in items:
+            for piece in [self._whole(item)] if self.kind == "image" else stream.put(item):
+                yield piece
+        for piece in stream.end() if self.kind == "audio" else ():
+            yield piece
 
+    def _whole(self, output: Any) -> Any:
+        if output is None:
+            return None
+        if self.kind == "audio":
+            return labelled_sound(output, self.provider, self.name, self.rate)
+        if type(output) in (list, tuple):
+            return type(output)(map(self._whole, output))
+        if isinstance(output, str) if self.kind == "text" else self._is_drawn(output):
+            return labelled(output, self.provider, self.name)
+        known = "text" if self.kind == "text" else "PIL images, arrays, tensors"
+        found = f"{type(output).__module__}.{type(output).__qualname__}"
+        raise UnsupportedOutputError(
+            f"{self.name} returned {found}, which cannot be labelled, and so it is not released; labelled are {known}, "
+            "lists and tuples of it, and iterators of it. Let it return the content alone, or label() the part of it "
+            "that is content",
+            stage="detect",
+        )
 
-def _unsupported(output: Any, name: str, known: str) -> UnsupportedOutputError:
-    kind = f"{type(output).__module__}.{type(output).__qualname__}"
-    return UnsupportedOutputError(
-        f"{name} returned {kind}, which cannot be labelled, and so it is not released; labelled are {known}. Let it "
-        "return the content alone, or label() the part of it that is content",
-        stage="detect",
-    )
+    @staticmethod
+    def _is_drawn(output: Any) -> bool:
+        return is_picture(output) or is_array(output) or is_tensor(output)

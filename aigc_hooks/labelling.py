@@ -30,12 +30,13 @@ def label(
     **overrides: Any,
 ) -> Path: ...
 @overload
-def label(content: T, *, provider: str | Provider | None = None, **overrides: Any) -> T: ...
+def label(content: T, *, provider: str | Provider | None = None, rate: int | None = None, **overrides: Any) -> T: ...
 def label(
     content: Any,
     *,
     provider: str | Provider | None = None,
     output: str | os.PathLike[str] | None = None,
+    rate: int | None = None,
     **overrides: Any,
 ) -> Any:
     """Puts the visible label and the implicit label on generated content.
@@ -49,8 +50,11 @@ def label(
             A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
             GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
             no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed.
+            With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.sound``), and a new one is
+            returned.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; its suffix chooses the format.
+        rate: For sound: samples a second, 8,000 to 192,000.
         **overrides: Settings of ``Provider`` for this call.
 
     Returns:
@@ -66,24 +70,28 @@ def label(
         return _label_file(Path(content), Path(output) if output is not None else None, settings)
     if output is not None:
         raise TypeError("output= goes with a path; save a labelled image with its own save()")
-    return labelled(content, settings)
+    return labelled(content, settings, rate=rate)
 
 
-def labelled(content: Any, provider: Provider, source: str = "") -> Any:
+def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None) -> Any:
     """Runs the stages over content and returns it, the same object where that can be.
 
     Args:
         content: Content in any form that ``label`` takes except a path.
         provider: The settings.
         source: What made it, for the audit record.
+        rate: Of sound, samples a second.
     """
-    if isinstance(content, (list, tuple)):
-        items = [labelled(item, provider, source) for item in content]
+    if isinstance(content, (list, tuple)) and not (
+        rate is not None and content and isinstance(content[0], (int, float))
+    ):
+        items = [labelled(item, provider, source, rate) for item in content]
         if isinstance(content, list):
             content[:] = items
             return content
         return content if all(map(_same, items, content)) else type(content)(items)
-    artifact = Artifact(content, _modality(content), source)
+    modality = "audio" if rate is not None and not isinstance(content, str) else _modality(content)
+    artifact = Artifact(content, modality, source, rate=rate)
     settings = active(provider)
     if outcome := run(artifact, settings):
         record(artifact, outcome, settings)
@@ -101,8 +109,8 @@ def _modality(content: Any) -> str:
         return "text"
     kind = f"{type(content).__module__}.{type(content).__qualname__}"
     raise UnsupportedOutputError(
-        f"cannot label {kind}: this version labels text, PIL images, NumPy arrays, torch tensors, lists of them, and "
-        "files given as pathlib.Path",
+        f"cannot label {kind}: this version labels text, PIL images, arrays and tensors of pictures, sound with its "
+        "rate=, lists of them, and files given as pathlib.Path",
         stage="detect",
     )
 

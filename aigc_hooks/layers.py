@@ -87,11 +87,12 @@ def tables(name: str, origin: str) -> list[Layer]:
 
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A table whose font is found from the file that names it, wherever the program was started."""
-    image = table.get("image")
-    if not isinstance(image, dict) or not isinstance(font := image.get("font"), str):
-        return table
-    return {**table, "image": {**image, "font": str(folder.absolute() / Path(font).expanduser())}}
+    """A table whose files are found from the file that names them, wherever the program was started."""
+    for style, name in (("image", "font"), ("audio", "clip")):
+        values = table.get(style)
+        if isinstance(values, dict) and isinstance(path := values.get(name), str):
+            table = {**table, style: {**values, name: str(folder.absolute() / Path(path).expanduser())}}
+    return table
 
 
 def providers_in_file() -> list[str]:

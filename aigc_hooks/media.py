@@ -57,3 +57,22 @@ def pictures_in(value: Any) -> Iterator[Any]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from pictures_in(item)
+
+
+MOST_CHANNELS = 8
+"""Most channels that sound may have where its longer axis does not tell which one is time."""
+
+
+def time_axis(value: Any) -> int:
+    """Which axis of sound is time: of (N,), (C,N), (N,C), (B,N), (B,C,N) and (B,N,C).
+
+    Raises:
+        ValueError: It has no axis, or more than three.
+    """
+    shape = tuple(value.shape)
+    if len(shape) not in (1, 2, 3):
+        raise ValueError(f"sound has the shape (N,), (C,N), (N,C) or (B,C,N), found {shape}")
+    if len(shape) == 1:
+        return 0
+    # Channels are few and samples are many. Where both are few, time is last, as models have the habit.
+    return len(shape) - 2 if shape[-1] <= MOST_CHANNELS < shape[-2] else len(shape) - 1

@@ -21,7 +21,7 @@ from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label, ProviderCode
 from aigc_hooks.layers import Layer, environment, providers_in_file, tables, two_lines
-from aigc_hooks.styles import ImageStyle, Settings, TextStyle, config_error, styles_of
+from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle, config_error, styles_of
 
 _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 
@@ -47,6 +47,7 @@ class Provider(Settings):
         required_plugins: Names of plugins without which nothing is labelled or released.
         image: How the label of a picture looks.
         text: How the label of a text looks.
+        audio: How the label of sound sounds.
     """
 
     name: str = ""
@@ -60,6 +61,7 @@ class Provider(Settings):
     required_plugins: tuple[str, ...] = ()
     image: ImageStyle = ImageStyle()
     text: TextStyle = TextStyle()
+    audio: AudioStyle = AudioStyle()
 
     @classmethod
     def missing(cls, key: str, values: Any) -> str:

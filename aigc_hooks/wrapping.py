@@ -35,11 +35,27 @@ _lock = threading.Lock()
 
 
 @overload
-def wrap(*, provider: str | Provider | None = None, kind: str, **overrides: Any) -> Callable[[T], T]: ...
-@overload
-def wrap(obj: T, /, *, provider: str | Provider | None = None, kind: str | None = None, **overrides: Any) -> T: ...
 def wrap(
-    obj: Any = _NOTHING, /, *, provider: str | Provider | None = None, kind: str | None = None, **overrides: Any
+    *, provider: str | Provider | None = None, kind: str, rate: int | None = None, **overrides: Any
+) -> Callable[[T], T]: ...
+@overload
+def wrap(
+    obj: T,
+    /,
+    *,
+    provider: str | Provider | None = None,
+    kind: str | None = None,
+    rate: int | None = None,
+    **overrides: Any,
+) -> T: ...
+def wrap(
+    obj: Any = _NOTHING,
+    /,
+    *,
+    provider: str | Provider | None = None,
+    kind: str | None = None,
+    rate: int | None = None,
+    **overrides: Any,
 ) -> Any:
     """Makes an object label everything it generates.
 
@@ -54,7 +70,8 @@ def wrap(
             that it makes. With ``kind``, a function, generator function or iterator of your own; left away, ``wrap`` is
             a decorator.
         provider: Name of a provider in the configuration, or a ``Provider``.
-        kind: What a function of your own makes: ``"text"`` (strings, returned or yielded) or ``"image"``.
+        kind: What a function of your own makes: ``"text"`` (strings, returned or yielded), ``"image"`` or ``"audio"``.
+        rate: For ``kind="audio"``: samples a second, where what the function returns does not tell.
         **overrides: Settings of ``Provider`` for this object.
 
     Returns:
@@ -71,10 +88,12 @@ def wrap(
     if obj is _NOTHING:
         if kind is None:
             raise TypeError("wrap() takes an object, or as a decorator the kind: @wrap(kind='text')")
-        return functools.partial(functions.labelling, kind=kind, provider=settings)
+        return functools.partial(functions.labelling, kind=kind, provider=settings, rate=rate)
     if kind is not None:
         hooks(settings)
-        return functions.labelling(obj, kind, settings)
+        return functions.labelling(obj, kind, settings, rate)
+    if rate is not None:
+        raise TypeError("rate= goes with kind='audio'; of a known framework's objects it is found out")
     base = _base(obj if isinstance(obj, type) else type(obj))
     adapter = _adapter(base, settings)
     generated = _generated(base, adapter, settings)

@@ -20,6 +20,11 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
             artifact.passes = artifact.passes or text.left_alone(artifact.content)
         artifact.visible = artifact.visible or not _around(artifact, provider)
         return None
+    if artifact.modality == "audio":
+        from aigc_hooks.explicit import sound
+
+        artifact.visible = not sound.missing(artifact.content, sound.check_rate(artifact.rate), provider)
+        return None
     if artifact.visible:
         return None
     if is_picture(artifact.content):
@@ -35,11 +40,19 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
 @hookimpl
 def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
-    """Puts the label around a text, or draws it into a picture, an array or a tensor."""
+    """Puts the label around a text or a sound, or draws it into a picture, an array or a tensor."""
     if isinstance(artifact.content, str):
         before, after = _around(artifact, provider) or ("", "")
         artifact.places += [f"text {place}" for place, label in (("start", before), ("end", after)) if label]
         artifact.content = f"{before}{artifact.content}{after}"
+        return True
+    if artifact.modality == "audio":
+        from aigc_hooks.explicit import sound
+
+        rate = sound.check_rate(artifact.rate)
+        places = sound.missing(artifact.content, rate, provider)
+        artifact.content = sound.put(artifact.content, rate, provider, places)
+        artifact.places += [f"{provider.audio.kind} {place}" for place in places]
         return True
     if is_picture(artifact.content):
         from aigc_hooks.explicit import picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from aigc_hooks import sounds
 from aigc_hooks.artifact import Artifact, Call, Finding
 from aigc_hooks.carry import carried, carry, covered_by
 from aigc_hooks.hookspecs import hookimpl
@@ -47,6 +48,9 @@ def _clean(value: Any) -> Any:
 def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | None:
     """Finds the label that content carries in memory, or that an image was opened with."""
     content = artifact.content
+    if artifact.modality == "audio":
+        found = sounds.label_of(content, artifact.rate) if artifact.rate else None
+        return [Finding(found[0], "memory", (), found[0].to_json())] if found else None
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
     if label := carried(content):
@@ -90,6 +94,11 @@ def aigc_make_label(provider: Provider) -> Label | None:
 @hookimpl
 def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) -> None:
     """Keeps the label with the content until it is saved."""
+    if artifact.modality == "audio":
+        if artifact.rate:
+            sounds.remember(artifact.content, artifact.rate, label, provider)
+            artifact.places.append("memory")
+        return
     if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):

@@ -1,0 +1,174 @@
+"""Sound as models return it: samples, alone or with their rate, whole or in pieces; labelled in the form it came in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aigc_hooks.errors import UnsupportedOutputError
+from aigc_hooks.labelling import labelled
+from aigc_hooks.media import is_array, is_tensor, time_axis
+from aigc_hooks.provider import Provider, active
+
+# Names under which mappings and records hold samples and their rate, across the libraries that speak.
+SAMPLES = ("audio", "audios", "tts_speech", "wav", "waveform", "speech", "samples")
+RATES = ("sampling_rate", "sample_rate", "rate", "sr")
+
+
+def labelled_sound(output: Any, provider: Provider, source: str, rate: int | None = None) -> Any:
+    """One sound, or several, with their labels, in the form in which they came.
+
+    Args:
+        output: An array, tensor or list of numbers; a pair of rate and samples, in either order, with more behind it; a
+            mapping or record that names its samples and perhaps its rate; or a list of such. None passes.
+        provider: The settings.
+        source: What made it, for the audit record.
+        rate: Samples a second, where the output does not tell.
+
+    Raises:
+        LabelError: It cannot be labelled, or nothing tells its rate.
+    """
+    if output is None:
+        return None
+    if is_samples(output):
+        return labelled(output, provider, source, _given(rate, source))
+    if isinstance(output, tuple) and (places := _pair(output)):
+        samples, told = places
+        items = list(output)
+        items[samples] = labelled(items[samples], provider, source, int(items[told]))
+        return type(output)(*items) if hasattr(output, "_fields") else tuple(items)
+    if isinstance(output, (list, tuple)):
+        return type(output)([labelled_sound(item, provider, source, rate) for item in output])
+    names = list(output) if isinstance(output, Mapping) else _fields(output)
+    if (samples_name := next((name for name in SAMPLES if name in names), None)) is not None:
+        told_name = next((name for name in RATES if name in names and _get(output, name)), None)
+        own = rate if told_name is None else int(_get(output, told_name))
+        return _with(output, samples_name, labelled_sound(_get(output, samples_name), provider, source, own))
+    kind = f"{type(output).__module__}.{type(output).__qualname__}"
+    raise UnsupportedOutputError(
+        f"{source} returned {kind}, which is not known as sound, and so it is not released; labelled are samples "
+        "(arrays, tensors, lists), pairs of rate and samples, and mappings that hold both. Return one of these, or "
+        "label() it",
+        stage="detect",
+    )
+
+
+def is_samples(value: Any) -> bool:
+    """Whether a value is samples: an array, a tensor, or a list of numbers."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], (int, float)) and not isinstance(value[0], bool)
+    return (is_array(value) or is_tensor(value)) and value.ndim > 0
+
+
+def _given(rate: int | None, source: str) -> int:
+    if rate is None:
+        raise UnsupportedOutputError(
+            f"{source} returned samples and nothing tells their rate: wrap(…, kind='audio', rate=24000), in samples a "
+            "second",
+            stage="detect",
+        )
+    return rate
+
+
+def _pair(output: tuple[Any, ...]) -> tuple[int, int] | None:
+    """Places of samples and rate in a tuple that begins with both."""
+    if len(output) < 2:
+        return None
+    for samples, told in ((0, 1), (1, 0)):
+        rate = output[told]
+        if is_samples(output[samples]) and not isinstance(rate, bool) and isinstance(rate, (int, float)):
+            return samples, told
+    return None
+
+
+def _fields(output: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(output)] if dataclasses.is_dataclass(output) else []
+
+
+def _with(output: Any, name: str, value: Any) -> Any:
+    """An output with other samples: changed in place where it can be, for it has just been made."""
+    if isinstance(output, Mapping):
+        try:
+            output[name] = value  # type: ignore[index]
+        except TypeError:
+            return {**output, name: value}
+        return output
+    object.__setattr__(output, name, value)
+    return output
+
+
+class SoundStream:
+    """Sound that leaves in pieces: the label is a piece of its own, before the first or after the last.
+
+    Args:
+        provider: The settings.
+        source: What makes it, for the audit record.
+        rate: Samples a second, where the pieces do not tell.
+    """
+
+    def __init__(self, provider: Provider, source: str, rate: int | None) -> None:
+        self._provider = active(provider)
+        self._source = source
+        self._rate = rate
+        self._begun = False
+        self._last: Any = None
+
+    def put(self, item: Any) -> Iterator[Any]:
+        """Takes the next piece; yields what leaves now.
+
+        Raises:
+            LabelError: It cannot be labelled, and has not left.
+        """
+        if item is None:
+            yield item
+            return
+        begins, self._begun = not self._begun, True
+        self._last = item
+        if begins and self._provider.audio.position != "end":
+            yield from self._label(item, "start")
+        yield item
+
+    def end(self) -> Iterator[Any]:
+        """Ends the sound; yields the label that follows it, if one does."""
+        if self._begun and self._provider.audio.position != "start":
+            yield from self._label(self._last, "end")
+
+    def _label(self, item: Any, place: str) -> Iterator[Any]:
+        style = self._provider.audio.model_copy(update={"position": place})
+        provider = self._provider.model_copy(update={"audio": style})
+        made = labelled_sound(_copied(item), provider, self._source, self._rate)
+        if (part := _cut(made, item, place)) is not None:
+            yield part
+
+
+def _copied(item: Any) -> Any:
+    """A piece whose samples can be replaced without changing the one that leaves."""
+    import copy
+
+    return copy.copy(item) if isinstance(item, Mapping) or dataclasses.is_dataclass(item) else item
+
+
+def _cut(made: Any, item: Any, place: str) -> Any:
+    """What a labelled piece has more than the bare one, in the same form; None where that is nothing."""
+    if is_samples(item):
+        if isinstance(item, list):
+            more = len(made) - len(item)
+            return (made[:more] if place == "start" else made[len(item) :]) if more else None
+        axis = time_axis(item)
+        more = made.shape[axis] - item.shape[axis]
+        at: list[Any] = [slice(None)] * made.ndim
+        at[axis] = slice(None, more) if place == "start" else slice(item.shape[axis], None)
+        return made[tuple(at)] if more else None
+    if isinstance(item, tuple) and (places := _pair(item)):
+        parts = list(made)
+        parts[places[0]] = _cut(made[places[0]], item[places[0]], place)
+        return None if parts[places[0]] is None else tuple(parts)
+    names = list(item) if isinstance(item, Mapping) else _fields(item)
+    name = next(name for name in SAMPLES if name in names)
+    part = _cut(_get(made, name), _get(item, name), place)
+    return None if part is None else _with(made, name, part)
+
+
+def _get(output: Any, name: str) -> Any:
+    return output[name] if isinstance(output, Mapping) else getattr(output, name)
