@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
     from aigc_hooks.wrapping import wrap as wrap
+    from aigc_hooks.writing import write_label as write_label
 
 # The module of each public name; tests keep it equal to the imports above.
 _HOMES = {
@@ -89,6 +90,7 @@ _HOMES = {
     "save": "labelling",
     "unwrap": "wrapping",
     "wrap": "wrapping",
+    "write_label": "writing",
 }
 
 __all__ = [
@@ -129,6 +131,7 @@ __all__ = [
     "save",
     "unwrap",
     "wrap",
+    "write_label",
 ]
 
 

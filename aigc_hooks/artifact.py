@@ -174,12 +174,16 @@ class Carrier:
         read: Yields every label in a seekable binary stream, wherever that stands: it begins with a seek. It decodes no
             content, keeps time and memory bounded whatever the file claims, and raises ``CarrierError`` for a damaged
             file.
+        write: Copies a seekable binary stream to an empty one that can be read too, with the label text given (the bare
+            object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
+            is decoded, and memory is constant. None where files of this format are labelled by other means.
     """
 
     name: str
     suffixes: tuple[str, ...]
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Iterable[RawLabel]]
+    write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]

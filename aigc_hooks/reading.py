@@ -41,17 +41,22 @@ def read_label(source: Any) -> Reading:
     if isinstance(source, (str, os.PathLike)):
         # Unbuffered: readers hop from header to header, and a buffer would read ahead into the pixels each time.
         with io.FileIO(source) as file:
-            return _read_stream(file, source)
+            return read_stream(file, source)
     if is_picture(source):
         return _read_picture(source)
     if is_array(source) or is_tensor(source):
         label = carried(source)
         return Reading("array", () if label is None else (Finding(label, "memory", (), label.to_json()),))
     with _stream(source) as stream:
-        return _read_stream(stream, None)
+        return read_stream(stream, None)
 
 
-def _read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None) -> Reading:
+def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) -> Reading:
+    """Reads the labels of a seekable binary stream at its beginning; the path is for messages and for text.
+
+    Raises:
+        CarrierError: It is damaged, or of no format that is known.
+    """
     head = stream.read(_HEAD)
     carriers = hooks().carriers
     # A text has no signature: where nothing else is known, its name tells.

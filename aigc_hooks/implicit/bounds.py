@@ -44,6 +44,7 @@ class Source:
 
     Attributes:
         size: Its length in bytes.
+        stream: The stream itself, for readers that others wrote.
     """
 
     def __init__(self, stream: BinaryIO, carrier: str) -> None:
@@ -52,7 +53,7 @@ class Source:
         stream.seek(0)
         # Most headers stand together at the beginning: read them at once.
         self._head = stream.read(_HEAD_SIZE)
-        self._stream = stream
+        self.stream = stream
         self._spent = _Spent()
 
     def inside(self, data: bytes, what: str) -> Source:
@@ -76,8 +77,8 @@ class Source:
             raise self.fault(offset, f"the {what} of {count} bytes ends after the file of {self.size} bytes")
         if offset + count <= len(self._head):
             return self._head[offset : offset + count]
-        self._stream.seek(offset)
-        data = self._stream.read(count)
+        self.stream.seek(offset)
+        data = self.stream.read(count)
         if len(data) != count:
             raise self.fault(offset, f"the {what} of {count} bytes could not be read whole")
         return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Carrier
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks.implicit import gif, isobmff, jpeg, markdown, png, tiff, webp
+from aigc_hooks.implicit import gif, isobmff, jpeg, markdown, png, riff, tagged, tiff, webp
 
 
 @hookimpl
@@ -19,4 +19,12 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         isobmff.AVIF,
         isobmff.HEIC,
         markdown.CARRIER,
+        riff.WAV,
+        tagged.FLAC,
+        tagged.VORBIS,
+        tagged.OPUS,
+        tagged.AIFF,
+        tagged.ASF,
+        tagged.AAC,
+        tagged.MP3,  # last: its frames are known by eleven bits
     )
