@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aigc_hooks.provider import Provider as Provider
     from aigc_hooks.provider import override as override
     from aigc_hooks.reading import read_label as read_label
+    from aigc_hooks.saving.writing import write_label as write_label
     from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
     from aigc_hooks.wrapping import wrap as wrap
-    from aigc_hooks.writing import write_label as write_label
 
 # The module of each public name; tests keep it equal to the imports above.
 _HOMES = {
@@ -90,7 +90,7 @@ _HOMES = {
     "save": "labelling",
     "unwrap": "wrapping",
     "wrap": "wrapping",
-    "write_label": "writing",
+    "write_label": "saving.writing",
 }
 
 __all__ = [

@@ -268,20 +268,28 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
     return file.target
 
 
-def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider | None = None, **params: Any) -> Path:
-    """Saves a picture or a text with its labels, labelling it first where that has not been done.
+def save(
+    content: Any,
+    path: str | os.PathLike[str],
+    *,
+    provider: str | Provider | None = None,
+    rate: int | None = None,
+    **params: Any,
+) -> Path:
+    """Saves a picture, a text or a sound with its labels, labelling it first where that has not been done.
 
     It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
     Args:
         content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one. Or a
             text: it is written in UTF-8, to ``.md`` or ``.markdown`` with both labels, to ``.txt`` with the visible one
-            only, for no place for the other is known there.
-        path: The file; its suffix chooses the format.
+            only, for no place for the other is known there. Or, with ``rate``, a sound: (N,), (C,N) or (N,C).
+        path: The file; its suffix chooses the format. Of sound: ``.wav``, ``.flac``, ``.ogg``, ``.opus``, ``.mp3``.
         provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
             its label and needs none.
+        rate: For sound: samples a second.
         **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
-            format, such as ``quality``.
+            format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``.
 
     Returns:
         The path.
@@ -297,6 +305,12 @@ def save(content: Any, path: str | os.PathLike[str], *, provider: str | Provider
         from aigc_hooks.saving.documents import TextFile
 
         return _label_text(TextFile.of(content, Path(path)), resolve(provider, settings), "save")
+    if rate is not None:
+        from aigc_hooks.saving import sound
+
+        known = sound.known(content, rate) if provider is None and not settings else None
+        made = labelled(content, known or resolve(provider, settings), "save", rate)
+        return sound.save(made, Path(path), rate, params)
     _modality(content)
     by = labelled_by(content) if provider is None and not settings else None
     by = by or resolve(provider, settings)

@@ -21,7 +21,7 @@ _SECONDS = 2.0
 _SIZE = 512
 _LAG = 48
 _ONSET = 0.1
-_ALIKE = 0.98
+_ALIKE, _SAME = 0.98, 0.99999
 
 
 class _Kept(NamedTuple):
@@ -47,18 +47,22 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
     It is found after other arrays were made of the samples, other integers or floating point, other levels, other
     layouts, and after other sound was put behind; not at another sampling rate.
     """
-    kept = [each for each in list(_kept) if each.rate == rate]
     prints: dict[Any, Any] = {}
-    for each in reversed(kept):
+    best, found = _ALIKE, None
+    for each in reversed(list(_kept)):
+        if each.rate != rate:
+            continue
         style = each.provider.audio
         if style not in prints:
             try:
                 prints[style] = _print(audio, rate, each.provider, _LAG)
             except LabelError:
                 return None
-        if (found := prints[style]) is not None and _alike(each.print, found):
-            return each.label, each.provider
-    return None
+        if prints[style] is not None and (alike := _likeness(each.print, prints[style])) > best:
+            best, found = alike, (each.label, each.provider)
+            if best >= _SAME:
+                break
+    return found
 
 
 def _print(audio: Any, rate: int, provider: Provider, around: int) -> Any:
@@ -81,13 +85,13 @@ def _print(audio: Any, rate: int, provider: Provider, around: int) -> Any:
     return part
 
 
-def _alike(kept: Any, found: Any) -> bool:
-    """Whether a print is another one at some scale, a few samples earlier or later."""
+def _likeness(kept: Any, found: Any) -> float:
+    """How much a print is like another one at some scale, a few samples earlier or later: 1 for the same."""
     import numpy
 
     size = float(numpy.linalg.norm(kept))
     if not size:
-        return not found.any()
+        return float(not found.any())
     windows = numpy.lib.stride_tricks.sliding_window_view(found, len(kept))
     sizes = numpy.linalg.norm(windows, axis=1) * size
-    return bool((windows @ kept >= _ALIKE * numpy.maximum(sizes, 1e-9)).any())
+    return float((windows @ kept / numpy.maximum(sizes, 1e-9)).max())

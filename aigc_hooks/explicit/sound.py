@@ -35,8 +35,8 @@ _FULL_SCALE = {"uint8": 128.0, "int8": 128.0, "int16": 32768.0, "int32": 2147483
 _SLACK = 0.6
 """How far from its place a label is still found, in seconds: codecs put silence before what they are given."""
 
-_ALIKE = 0.9
-"""Least correlation between a spoken prompt and what is taken for it."""
+_EXACT, _ALIKE = 0.99, 0.9
+"""Least correlation between a label and what is taken for it at once, and for a spoken one."""
 
 
 def check_rate(rate: Any) -> int:
@@ -225,13 +225,21 @@ def _found(mono: Any, prompt: Any, rate: int, style: AudioStyle, place: str) -> 
     if style.kind == "rhythm":
         if not rhythm.may_hold(mono, rate, style.frequency, style.unit):
             return None
+        if place == "start" and _correlation(mono[: len(prompt)], prompt) >= _EXACT:
+            return 0  # as it was put there
         loudest = float(numpy.abs(mono).max(initial=0.0))
         found = rhythm.find(mono / loudest, rate, style.frequency, style.unit) if 0 < loudest < math.inf else []
         return max(round(found[0].start * rate), 0) if found else None
     at = 0 if place == "start" else max(len(mono) - len(prompt), 0)
-    part = mono[at : at + len(prompt)]
-    size = float(numpy.linalg.norm(part) * numpy.linalg.norm(prompt))
-    return at if len(part) == len(prompt) and size and float(part @ prompt) / size >= _ALIKE else None
+    return at if _correlation(mono[at : at + len(prompt)], prompt) >= _ALIKE else None
+
+
+def _correlation(part: Any, prompt: Any) -> float:
+    """How much samples are like others, at whatever level: 1 for the same."""
+    if len(part) != len(prompt):
+        return 0.0
+    size = math.sqrt(float(part @ part) * float(prompt @ prompt))
+    return float(part @ prompt) / size if 0 < size < math.inf else 0.0
 
 
 @functools.lru_cache(maxsize=1)

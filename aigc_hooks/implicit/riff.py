@@ -130,3 +130,20 @@ def _sniff(head: bytes) -> bool:
 
 WAV = Carrier("WAV", (".wav", ".wave", ".rf64", ".bw64"), _sniff, reader("WAV", _walk), _write)
 """WAV, also beyond 4 GiB."""
+
+
+def append(file: BinaryIO, text: str) -> None:
+    """Adds the label to a WAV that was just written and holds none: nothing is copied, and nothing need be read.
+
+    Args:
+        file: The finished file from its first byte on; seekable and writable.
+        text: The label.
+    """
+    end = file.seek(0, 2)
+    file.write(b"\0" * (end % 2) + _chunk(_KIND, text.encode()))
+    length = file.tell() - 8
+    if length >= _UNKNOWN:
+        raise CarrierError("a WAV file cannot grow beyond 4 GiB; save it as RF64")
+    file.seek(4)
+    file.write(length.to_bytes(4, "little"))
+    file.seek(0, 2)

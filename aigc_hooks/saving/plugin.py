@@ -96,6 +96,9 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
     """Keeps the label with the content until it is saved."""
     if artifact.modality == "audio":
         if artifact.rate:
+            from aigc_hooks.saving import sound
+
+            sound.install()
             sounds.remember(artifact.content, artifact.rate, label, provider)
             artifact.places.append("memory")
         return

@@ -1,0 +1,397 @@
+"""Teaches the savers of sound that people use to write the label of labelled sound, and leaves other sound alone.
+
+The samples tell whether they are labelled (``aigc_hooks.sounds``), so that it does not matter what a script did with
+its arrays. Taught are ``wave``, ``soundfile``, ``scipy.io.wavfile`` and ``IPython.display.Audio``, each when it is
+loaded, and each at a place that also reaches scripts that imported the function before.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import inspect
+import io
+import sys
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aigc_hooks import sounds
+from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.implicit import riff
+from aigc_hooks.labels import Label
+from aigc_hooks.media import is_tensor, time_axis
+from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.reading import read_label, read_stream
+from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.saving.writing import write_label
+
+_SECONDS = 4.5
+"""How much of a sound that is written piece by piece is kept until its label is looked for."""
+
+_ORIGINAL = "__aigc_hooks_original__"
+# Containers of soundfile that hold the label.
+_HOLDING = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
+
+Found = tuple[Label, Provider]
+
+
+class _Written:
+    """The beginning of a sound on its way to a file, and its label once that is known."""
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+        self.count = 0
+        self.found: Found | None = None
+        self.done = False
+        self.refused = False
+
+    def take(self, samples: Any, rate: int) -> Found | None:
+        """Takes the next samples, (N,) or (N,C)."""
+        if not self.done:
+            enough = round(_SECONDS * rate)
+            part = samples[:enough]
+            self.count += len(part)
+            # A copy, for a script may fill the same buffer again; not where one piece is enough.
+            self.parts.append(part if self.count >= enough else part.copy())
+            if self.count >= enough:
+                self.look(rate)
+        return self.found
+
+    def look(self, rate: int) -> Found | None:
+        """Looks for the label in what has been taken."""
+        if not self.done and self.parts:
+            import numpy
+
+            self.done = True
+            whole = self.parts[0] if len(self.parts) == 1 else numpy.concatenate(self.parts)
+            self.found = sounds.label_of(whole, rate)
+            self.parts.clear()
+        return self.found
+
+
+def embed(found: Found, file: Any, form: str) -> None:
+    """Puts the label into a file that was just written.
+
+    Args:
+        found: The label, and whose it is.
+        file: A path, or a seekable binary file object that stays open.
+        form: Name of its format.
+
+    Raises:
+        LabelError: It did not arrive.
+    """
+    label, provider = found
+    path = Path(file) if isinstance(file, (str, Path)) else None
+    if path is not None and form in ("WAV", "WAVEX"):
+        with path.open("r+b") as opened:
+            riff.append(opened, label.to_json())
+    elif path is not None:
+        write_label(path, label)
+    elif form in ("WAV", "WAVEX"):
+        riff.append(file, label.to_json())
+    else:
+        _rewrite(file, label)
+    if path is not None or (file.readable() and file.seekable()):
+        _check(file, path, label)
+    record = AuditRecord.now("labelled", "audio", source="save", label=label, places=[f"{form} file"])
+    hooks(provider).audit(record, provider)
+
+
+def _rewrite(file: Any, label: Label) -> None:
+    """A file object whose format has no room at its end."""
+    file.seek(0)
+    source, made = io.BytesIO(file.read()), io.BytesIO()
+    head = source.getvalue()[:64]
+    carrier = next(each for each in hooks().carriers if each.sniff(head))
+    assert carrier.write is not None
+    carrier.write(source, made, label.to_json())
+    file.seek(0)
+    file.write(made.getvalue())
+    file.truncate()
+
+
+def _check(file: Any, path: Path | None, label: Label) -> None:
+    if path is not None:
+        findings = read_label(path).findings
+    else:
+        file.seek(0)
+        findings = read_stream(file).findings
+        file.seek(0, 2)
+    if [finding.label for finding in findings] != [label]:
+        raise LabelError(f"the label did not arrive in {path or 'the file'}", stage="read_back")
+
+
+def refuse(found: Found, form: str, target: Any) -> None:
+    """What saving labelled sound in a format without a place for the label does: raises, or warns where that is set.
+
+    Raises:
+        UnsupportedCarrierError: The settings do not allow it.
+    """
+    import warnings
+
+    label, provider = found
+    settings = active(provider)
+    message = (
+        f"{target}: a {form} file has no place for the implicit label of generated sound; choose one that has: WAV, "
+        "FLAC, OGG, MP3"
+    )
+    if settings.on_unsupported_carrier == "raise":
+        raise UnsupportedCarrierError(message)
+    warnings.warn(f'{message} (on_unsupported_carrier = "warn")', stacklevel=4)
+    hooks(settings).audit(
+        AuditRecord.now("unsupported-carrier", "audio", source="save", label=label, reason=message), settings
+    )
+
+
+# Formats by the suffix of a file's name: soundfile's names of the container and, where it is not the usual, the codec.
+_SUFFIXES: dict[str, tuple[str, str | None]] = {
+    ".wav": ("WAV", None),
+    ".flac": ("FLAC", None),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", None),
+    ".aiff": ("AIFF", None),
+    ".aif": ("AIFF", None),
+}
+
+
+def known(samples: Any, rate: int) -> Provider | None:
+    """The provider whose label sound carries; None if it carries none that was made here."""
+    try:
+        found = sounds.label_of(samples, rate)
+    except LabelError:
+        return None
+    return found[1] if found else None
+
+
+def save(samples: Any, path: Path, rate: int, params: dict[str, Any]) -> Path:
+    """Writes labelled sound to a file, whole or not at all.
+
+    Raises:
+        UnsupportedCarrierError: The suffix names no format that holds the label, or soundfile is missing.
+        LabelError: It is several sounds.
+    """
+    import numpy
+
+    form, subtype = _SUFFIXES.get(path.suffix.lower(), ("", None))
+    if not form:
+        raise UnsupportedCarrierError(
+            f"{path}: sound is saved as {', '.join(_SUFFIXES)}, and the suffix is {path.suffix!r}; choose for example "
+            f"{path.with_suffix('.wav').name!r}"
+        )
+    try:
+        import soundfile
+    except ImportError as error:
+        raise UnsupportedCarrierError("sound is saved with soundfile: pip install 'aigc-hooks[audio]'") from error
+    values = samples.detach().float().cpu().numpy() if is_tensor(samples) else numpy.asarray(samples)
+    while values.ndim > 1 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim > 2:
+        raise LabelError(f"sounds of shape {values.shape} are several; save each on its own", stage="save")
+    if values.ndim == 2 and time_axis(values) == 1:
+        values = values.T
+    if values.dtype.kind == "f" and float(numpy.abs(values).max()) > 1.5:  # in the range of 16-bit integers
+        values = values.round().clip(-32768, 32767).astype(numpy.int16)
+    elif values.dtype == numpy.uint8:
+        values = (values.astype(numpy.int16) - 128) * 256
+    made = io.BytesIO()
+    soundfile.write(made, values, rate, format=form, **{"subtype": subtype, **params})
+    with replacing(path) as file:
+        file.write(made.getvalue())
+    return path
+
+
+# wave
+
+
+def _teach_wave(module: Any) -> None:
+    writer = module.Wave_write
+    for name, seam in (("writeframesraw", _wave_frames), ("close", _wave_close)):
+        _lay(writer, name, seam)
+
+
+def _wave_frames(original: Callable[..., Any], self: Any, data: Any) -> Any:
+    result = original(self, data)
+    written = vars(self).setdefault("_aigc_hooks", _Written())
+    if (samples := _pcm(data, self.getsampwidth(), self.getnchannels())) is not None:
+        written.take(samples, self.getframerate())
+    return result
+
+
+def _pcm(data: Any, width: int, channels: int) -> Any:
+    """Samples of PCM bytes, (N,C); None for those of 24 bits, which are taken by their upper 16."""
+    import numpy
+
+    raw = bytes(data)
+    if width == 3:
+        return numpy.frombuffer(raw, numpy.uint8).reshape(-1, 3)[:, 1:].copy().view("<i2").reshape(-1, channels)
+    return numpy.frombuffer(raw, {1: "u1", 2: "<i2", 4: "<i4"}[width]).reshape(-1, channels)
+
+
+def _wave_close(original: Callable[..., Any], self: Any) -> Any:
+    written: _Written | None = vars(self).pop("_aigc_hooks", None)
+    file, opened = self._file, getattr(self, "_i_opened_the_file", None)
+    found = written.look(self.getframerate()) if written is not None and file is not None else None
+    result = original(self)
+    if found is not None:
+        embed(found, opened.name if opened is not None else file, "WAV")
+    return result
+
+
+# soundfile
+
+
+def _teach_soundfile(module: Any) -> None:
+    for name, seam in (("write", _soundfile_write), ("close", _soundfile_close)):
+        _lay(module.SoundFile, name, seam)
+
+
+def _soundfile_write(original: Callable[..., Any], self: Any, data: Any) -> Any:
+    import numpy
+
+    written = vars(self).setdefault("_aigc_hooks", _Written())
+    samples = numpy.asarray(data)
+    found = written.take(samples, self.samplerate)
+    if self.format not in _HOLDING and not written.refused:
+        # To be told only when it is closed would be too late.
+        found = found or sounds.label_of(samples, self.samplerate)
+        if found is not None:
+            written.refused = True
+            refuse(found, self.format, self.name)
+    return original(self, data)
+
+
+def _soundfile_close(original: Callable[..., Any], self: Any) -> Any:
+    written: _Written | None = vars(self).pop("_aigc_hooks", None)
+    found = written.look(self.samplerate) if written is not None and not self.closed else None
+    name, form = self.name, self.format
+    result = original(self)
+    if found is not None and form in _HOLDING:
+        if isinstance(name, int):
+            refuse(found, "file given by number", name)
+        else:
+            embed(found, name, form)
+    return result
+
+
+# IPython
+
+
+def _teach_ipython(module: Any) -> None:
+    plain = module.Audio._make_wav
+    if hasattr(plain, _ORIGINAL):
+        return
+
+    @functools.wraps(plain)
+    def _make_wav(data: Any, rate: int, normalize: bool) -> bytes:
+        made = io.BytesIO(plain(data, rate, normalize))
+        if (found := sounds.label_of(_rows(data), int(rate))) is not None:
+            riff.append(made, found[0].to_json())
+        return made.getvalue()
+
+    setattr(_make_wav, _ORIGINAL, plain)
+    module.Audio._make_wav = staticmethod(_make_wav)
+
+
+def _rows(data: Any) -> Any:
+    import numpy
+
+    return numpy.asarray(data)
+
+
+# scipy
+
+
+def _teach_scipy(module: Any) -> None:
+    write = module.write
+    if hasattr(write, _ORIGINAL):
+        return
+    # A script may have imported the function already: the function itself changes, and not the name in its module.
+    original = types.FunctionType(write.__code__, write.__globals__, write.__name__, write.__defaults__)
+    write.__signature__ = inspect.signature(original)
+    setattr(write, _ORIGINAL, original)
+    write.__defaults__ = None
+    write.__code__ = _scipy_write.__code__
+
+
+def _scipy_write(*args: Any, **kwargs: Any) -> Any:
+    from aigc_hooks.saving.sound import written_by_scipy
+
+    return written_by_scipy(*args, **kwargs)
+
+
+def written_by_scipy(*args: Any, **kwargs: Any) -> Any:
+    """``scipy.io.wavfile.write(filename, rate, data)``."""
+    original = getattr(sys.modules["scipy.io.wavfile"].write, _ORIGINAL)
+    bound = inspect.signature(original).bind(*args, **kwargs).arguments
+    result = original(*args, **kwargs)
+    file, rate, data = bound["filename"], bound["rate"], bound["data"]
+    if (found := sounds.label_of(data, int(rate))) is not None:
+        embed(found, file if hasattr(file, "write") else Path(file), "WAV")
+    return result
+
+
+# When they are loaded
+
+_TEACHERS: dict[str, Callable[[Any], None]] = {
+    "wave": _teach_wave,
+    "soundfile": _teach_soundfile,
+    "scipy.io.wavfile": _teach_scipy,
+    "IPython.lib.display": _teach_ipython,
+}
+
+
+def _lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
+    plain = getattr(owner, name)
+    if hasattr(plain, _ORIGINAL):
+        return
+
+    @functools.wraps(plain)
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        return seam(plain, *args, **kwargs)
+
+    setattr(replacement, _ORIGINAL, plain)
+    setattr(owner, name, replacement)
+
+
+class _Teacher(importlib.abc.MetaPathFinder):
+    """Sees the savers being imported, and teaches them then."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name not in _TEACHERS:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                self._teach_after(spec.loader, name)
+                return spec
+        return None
+
+    @staticmethod
+    def _teach_after(loader: Any, name: str) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            execute(module)
+            _TEACHERS[name](module)
+
+        loader.exec_module = exec_module
+
+
+_teacher = _Teacher()
+
+
+def install() -> None:
+    """Teaches the savers that are loaded, and those that will be."""
+    for name, teach in _TEACHERS.items():
+        if name in sys.modules:
+            teach(sys.modules[name])
+    if not any(type(finder).__name__ == "_Teacher" for finder in sys.meta_path):
+        sys.meta_path.insert(0, _teacher)
