@@ -168,6 +168,10 @@ def _loudness(samples: Any) -> tuple[float, float]:
     return math.sqrt(size) / scale, scale
 
 
+def _no_numbers() -> LabelError:
+    return LabelError("the sound holds NaN or infinite samples; its model or its scaling is at fault", stage="detect")
+
+
 def _prompt(rate: int, style: AudioStyle) -> Any:
     """The label between -1 and 1, (N,) float32, without the pause."""
     if style.kind == "rhythm":
@@ -215,7 +219,10 @@ def _mono(samples: Any, window: int, place: str) -> Any:
     if str(samples.dtype).endswith("uint8"):
         part = part - 128
     others = tuple(n for n in range(part.ndim) if n != axis)
-    return part.mean(axis=others) if others else part
+    mono = part.mean(axis=others) if others else part
+    if not math.isfinite(float(mono @ mono)):
+        raise _no_numbers()
+    return mono
 
 
 def _found(mono: Any, prompt: Any, rate: int, style: AudioStyle, place: str) -> int | None:
