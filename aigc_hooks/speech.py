@@ -14,6 +14,9 @@ from aigc_hooks.provider import Provider, active
 # Names under which mappings and records hold samples and their rate, across the libraries that speak.
 SAMPLES = ("audio", "audios", "tts_speech", "wav", "waveform", "speech", "samples")
 RATES = ("sampling_rate", "sample_rate", "rate", "sr")
+# Names under which models and their configurations say at what rate they speak, and where these stand.
+_SPOKEN = ("output_sampling_rate", "sampling_rate", "sample_rate")
+_CONFIGURATIONS = ("config", "generation_config", "codec_config", "audio_encoder", "audio_encoder_config")
 
 
 def labelled_sound(output: Any, provider: Provider, source: str, rate: int | None = None) -> Any:
@@ -52,6 +55,19 @@ def labelled_sound(output: Any, provider: Provider, source: str, rate: int | Non
         "label() it",
         stage="detect",
     )
+
+
+def rate_of(*models: Any) -> int | None:
+    """The rate at which the first of some models that tells it makes sound, in samples a second; None if none does."""
+    for model in models:
+        config = getattr(model, "config", None)
+        places = [model, *(getattr(owner, name, None) for name in _CONFIGURATIONS for owner in (model, config))]
+        for name in _SPOKEN:
+            for place in places:
+                rate = getattr(place, name, None)
+                if isinstance(rate, (int, float)) and not isinstance(rate, bool) and rate > 0:
+                    return int(rate)
+    return None
 
 
 def is_samples(value: Any) -> bool:

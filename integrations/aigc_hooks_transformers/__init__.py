@@ -12,14 +12,14 @@ from aigc_hooks.artifact import Adapter
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks_transformers.detection import Detection, detect_watermark
 from aigc_hooks_transformers.kinds import check, root
-from aigc_hooks_transformers.models import MODEL, PROCESSOR
+from aigc_hooks_transformers.models import PROCESSOR, model_adapter
 from aigc_hooks_transformers.pipelines import PIPELINE
 from aigc_hooks_transformers.streamers import STREAMER
 from aigc_hooks_transformers.watermark import aigc_prepare
 
 __all__ = ["Detection", "aigc_adapter", "aigc_prepare", "detect_watermark"]
 
-_ADAPTERS = {"Pipeline": PIPELINE, "PreTrainedModel": MODEL, "ProcessorMixin": PROCESSOR, "TextStreamer": STREAMER}
+_ADAPTERS = {"Pipeline": PIPELINE, "ProcessorMixin": PROCESSOR, "TextStreamer": STREAMER}
 
 
 @hookimpl
@@ -30,4 +30,5 @@ def aigc_adapter(cls: type) -> Adapter | None:
         AdapterNotFoundError: It is of transformers and makes no content; the message says what to wrap instead.
     """
     check(cls)
-    return _ADAPTERS.get(root(cls))
+    kind = root(cls)
+    return model_adapter(cls) if kind == "PreTrainedModel" else _ADAPTERS.get(kind)

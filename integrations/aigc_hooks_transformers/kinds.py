@@ -50,11 +50,19 @@ def check(cls: type) -> None:
             f"{_name(cls)} gets token ids, and a label is text: derive it from transformers' TextStreamer, or label "
             "the text that it makes of them as wrap(function, kind='text') does"
         )
-    if kind == "PreTrainedModel" and not any("generate" in vars(base) for base in cls.__mro__):
+    if kind == "PreTrainedModel" and not (any("generate" in vars(base) for base in cls.__mro__) or speaks(cls)):
         raise AdapterNotFoundError(
             f"{_name(cls)} has no generate(), and returns tensors that are no content yet. Wrap what makes text of "
             "them: a pipeline, a streamer, or your own function with wrap(function, kind='text')"
         )
+
+
+def speaks(cls: type) -> bool:
+    """Whether a model makes sound in one pass, without ``generate``: transformers keeps a list of them."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING_NAMES
+
+    names = set(MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING_NAMES.values())
+    return any(is_of(base, FRAMEWORK) and base.__name__ in names for base in cls.__mro__)
 
 
 def _generates(cls: type) -> bool:

@@ -1,4 +1,4 @@
-"""What comes out of a pipeline: its text and pictures are labelled, token ids pass, and the rest is not released."""
+"""What comes out of a pipeline: its text, pictures and sound are labelled, token ids pass; the rest is not released."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Any
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import forgive, labelled, passed
-from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.media import is_array, is_picture, is_tensor, time_axis
 from aigc_hooks.provider import Provider
+from aigc_hooks.speech import RATES, labelled_sound
 from aigc_hooks_transformers.chats import is_chat, labelled_message
 from aigc_hooks_transformers.streamers import calls_tools
 
 # Words in the names of fields: "generated_text", "summary_text", "generated_image", "generated_token_ids", "audio".
 _TEXT = frozenset(("text", "texts", "answer", "caption", "response", "completion"))
 _PICTURE = frozenset(("image", "images", "picture", "pictures"))
-_REFUSED = {
-    **dict.fromkeys(("audio", "audios", "speech", "sound", "waveform", "waveforms", "spectrogram"), "audio"),
-    **dict.fromkeys(("video", "videos", "frames"), "video"),
-}
+_SOUND = frozenset(("audio", "audios", "speech", "sound", "waveform", "waveforms"))
+_REFUSED = {"spectrogram": "a spectrogram", **dict.fromkeys(("video", "videos", "frames"), "video")}
 _GIVEN = frozenset(("input", "inputs", "prompt", "question", "query"))
 
 
@@ -31,16 +30,24 @@ class Release:
         prompt: What the pipeline was given: a text, a conversation, or a list of them; None where that is not known.
         echoed: Whether a text begins with the prompt. None: it is looked at.
         tokenizer: Whose reader of messages tells calls of tools.
+        rate: At which its models speak, in samples a second, where an answer does not tell.
     """
 
     def __init__(
-        self, source: str, provider: Provider, prompt: Any = None, echoed: bool | None = None, tokenizer: Any = None
+        self,
+        source: str,
+        provider: Provider,
+        prompt: Any = None,
+        echoed: bool | None = None,
+        tokenizer: Any = None,
+        rate: int | None = None,
     ) -> None:
         self.source = source
         self.provider = provider
         self.prompt = prompt
         self.echoed = echoed
         self.tokenizer = tokenizer
+        self.rate = rate
 
     def release(self, output: Any) -> Any:
         """Labels what a pipeline returned, and returns it in the same form.
@@ -77,6 +84,9 @@ class Release:
             return ""
         if refused := next((kind for word, kind in _REFUSED.items() if word in words), ""):
             self.refuse(name, f"{refused} cannot be labelled by this version")
+        elif words & _SOUND:
+            told = next((record[rate] for rate in RATES if record.get(rate)), self.rate)
+            record[name] = self.sound(name, value, told)
         elif words & _TEXT:
             record[name] = self.content(value, prompt)
         elif is_picture(value) or words & _PICTURE:
@@ -111,6 +121,13 @@ class Release:
             return text
         return head + str(labelled(answer, self.provider, self.source))
 
+    def sound(self, name: str, value: Any, rate: int | None) -> Any:
+        """Samples of one sound or of several."""
+        if rate is None:
+            self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
+            return value
+        return labelled_sound(value, self.provider, self.source, int(rate))
+
     def refuse(self, name: str, why: str) -> None:
         """Stops the output from leaving, or lets it go unlabelled with a warning where the settings say so."""
         error = UnsupportedOutputError(
@@ -121,15 +138,58 @@ class Release:
         forgive(error, self.provider, source=self.source)
 
 
-def refuse_sound(output: Any, provider: Provider, source: str) -> None:
-    """Stops numbers that are no token ids: a waveform, or pictures that are not drawn yet."""
-    names = {str(name) for name in output} if isinstance(output, Mapping) else set()
-    parts = [output.get("sequences")] if names else list(output) if isinstance(output, (list, tuple)) else [output]
-    sound = names & _REFUSED.keys() or any(
-        (is_tensor(part) and part.is_floating_point()) or (is_array(part) and part.dtype.kind == "f") for part in parts
-    )
-    if sound:
-        Release(source, provider).refuse("a waveform", "audio cannot be labelled by this version")
+def labelled_samples(output: Any, release: Release, speaks: bool) -> tuple[Any, int | None]:
+    """Labels the sound in what a model returned.
+
+    Numbers that are no token ids are sound where the model is one that speaks. Else they are a spectrogram, pictures
+    that are not drawn yet, or something of the kind, and do not leave.
+
+    Returns:
+        The output, and by how many samples its sound became longer; None where there is no sound in it.
+    """
+    if isinstance(output, Mapping):
+        names = [name for name in output if name in _SOUND or (name == "sequences" and _is_real(output[name]))]
+        grown = None
+        for name in names:
+            sound = release.sound(name, output[name], release.rate)
+            grown = _grown(output[name], sound)
+            output[name] = sound  # type: ignore[index]
+        if grown and output.get("sequence_lengths") is not None:
+            output["sequence_lengths"] = _longer(output["sequence_lengths"], grown)  # type: ignore[index]
+        return output, grown
+    if isinstance(output, (list, tuple)):
+        items = [labelled_samples(item, release, speaks) for item in output]
+        grown = next((more for _, more in items if more is not None), None)
+        return (output if grown is None else type(output)([item for item, _ in items])), grown
+    if not _is_real(output):
+        return output, None
+    if not speaks:
+        why = f"{_kind(output)} is neither token ids nor sound at a known rate (a model of spectrograms takes vocoder=)"
+        release.refuse("numbers", why)
+        return output, 0
+    sound = release.sound("sound", output, release.rate)
+    return sound, _grown(output, sound)
+
+
+def with_lengths(output: Any, grown: int) -> Any:
+    """The pair of a sound and its lengths, as models return it when asked, with the lengths that it has now."""
+    sound, lengths = output
+    return sound, _longer(lengths, grown)
+
+
+def _grown(before: Any, after: Any) -> int:
+    """How many samples longer a sound became; of several, the first: they get the same label."""
+    if isinstance(before, (list, tuple)):
+        return _grown(before[0], after[0]) if before else 0
+    return int(after.shape[time_axis(after)] - before.shape[time_axis(before)])
+
+
+def _longer(lengths: Any, grown: int) -> Any:
+    return [length + grown for length in lengths] if isinstance(lengths, list) else lengths + grown
+
+
+def _is_real(value: Any) -> bool:
+    return (is_tensor(value) and value.is_floating_point()) or (is_array(value) and value.dtype.kind == "f")
 
 
 def _kind(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.speech import rate_of
 from aigc_hooks.wrapping import unwrap
 from aigc_hooks_transformers.chats import ASSISTANT, is_chat, without_labels
 from aigc_hooks_transformers.kinds import FRAMEWORK, running
@@ -93,7 +94,8 @@ def _labelled_postprocess(postprocess: Callable[..., Any], provider: Provider) -
         arguments.apply_defaults()
         form = getattr(arguments.arguments.get("return_type"), "name", None)
         echoed = None if form is None else form == "FULL_TEXT"
-        return Release(type(self).__name__, active(provider), prompt, echoed, self.tokenizer).release(output)
+        source, rate = type(self).__name__, rate_of(self, self.model)
+        return Release(source, active(provider), prompt, echoed, self.tokenizer, rate).release(output)
 
     return replacement
 

@@ -102,25 +102,91 @@ def test_models_without_generate_are_refused_and_told_why() -> None:
         aigc_hooks.wrap(LlamaModel(tiny.llama().config), producer="acme")
 
 
-@pytest.mark.parametrize(
-    "output",
-    [
-        torch.rand(1, 1, 100),
-        (torch.zeros(1, 3, dtype=torch.long), torch.rand(100)),
-        {"sequences": torch.zeros(1, 3, dtype=torch.long), "audio": [torch.rand(100)]},
-        {"sequences": torch.rand(1, 100)},
-    ],
-)
-def test_a_model_that_makes_sound_releases_none(output: Any) -> None:
+# --- models that make sound ------------------------------------------------------------------------------------------
+
+SOUND_OUTPUTS: list[Any] = [
+    torch.rand(1, 1, 100),
+    (torch.zeros(1, 3, dtype=torch.long), torch.rand(100)),
+    {"sequences": torch.zeros(1, 3, dtype=torch.long), "audio": [torch.rand(100)]},
+    {"sequences": torch.rand(1, 100)},
+]
+
+
+def speaks(output: Any, rate: int | None) -> Any:
     class Speaks(LlamaForCausalLM):  # type: ignore[misc]
         def generate(self, *args: Any, **kwargs: Any) -> Any:
-            return output
+            return copy.deepcopy(output)
 
-    model = aigc_hooks.wrap(Speaks(tiny.llama().config), producer="acme")
-    with pytest.raises(UnsupportedOutputError, match="audio cannot be labelled"):
+    model = Speaks(tiny.llama().config)
+    model.config.sampling_rate = rate
+    return aigc_hooks.wrap(model, producer="acme")
+
+
+def sounds(output: Any) -> list[torch.Tensor]:
+    if isinstance(output, torch.Tensor):
+        return [output] if output.is_floating_point() else []
+    return [sound for item in (output.values() if isinstance(output, dict) else output) for sound in sounds(item)]
+
+
+@pytest.mark.parametrize("output", SOUND_OUTPUTS)
+def test_sound_of_a_model_in_every_form(output: Any) -> None:
+    made = speaks(output, 8_000).generate()
+    assert type(made) is type(output)
+    (sound,), (bare,) = sounds(made), sounds(output)
+    assert len(aigc_hooks.find_rhythm(sound, 8_000)) == 1
+    assert torch.equal(sound[..., -bare.shape[-1] :], bare)
+
+
+@pytest.mark.parametrize("output", SOUND_OUTPUTS)
+def test_sound_of_an_unknown_rate_is_not_released(output: Any) -> None:
+    model = speaks(output, None)
+    with pytest.raises(UnsupportedOutputError, match="rate"):
         model.generate()
-    with override(on_error="warn"), pytest.warns(UserWarning, match="audio cannot be labelled"):
-        assert model.generate() is output
+    with override(on_error="warn"), pytest.warns(UserWarning, match="rate"):
+        assert sounds(model.generate())[0].shape == sounds(output)[0].shape
+
+
+# transformers 4 compiles parts of it with what torch deprecates.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_a_model_that_speaks_in_one_pass() -> None:
+    inputs = tiny.tokenizer()(["hello", "hello my dear"], padding=True, return_tensors="pt")
+    model = tiny.vits()
+    torch.manual_seed(0)
+    bare = model(**inputs)
+    aigc_hooks.wrap(model, producer="acme")
+    torch.manual_seed(0)
+    made = model(**inputs)
+    assert len(aigc_hooks.find_rhythm(made.waveform.detach(), model.config.sampling_rate)) == 1
+    longer = made.waveform.shape[-1] - bare.waveform.shape[-1]
+    # Callers cut the padding off by these.
+    assert (made.sequence_lengths - bare.sequence_lengths).tolist() == [longer, longer]
+    assert torch.equal(made.waveform[:, longer:], bare.waveform)
+    with pytest.raises(UnsupportedOutputError, match="return_dict=True"):
+        model(**inputs, return_dict=False)
+
+
+def test_a_model_with_a_vocoder() -> None:
+    model, vocoder = tiny.speecht5()
+    aigc_hooks.wrap(model, producer="acme")
+    ids = tiny.tokenizer()(["hello"], return_tensors="pt")["input_ids"]
+    speaker = torch.zeros(1, 8)
+    for speak in (model.generate, model.generate_speech):
+        sound = speak(ids, speaker_embeddings=speaker, vocoder=vocoder)
+        assert len(aigc_hooks.find_rhythm(sound, vocoder.config.sampling_rate)) == 1
+        sound, lengths = speak(ids, speaker_embeddings=speaker, vocoder=vocoder, return_output_lengths=True)
+        assert lengths == [sound.shape[-1]]
+        with pytest.raises(UnsupportedOutputError, match="vocoder="):
+            speak(ids, speaker_embeddings=speaker)
+
+
+# Encodec is made of what torch has renamed since.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_model_that_makes_music() -> None:
+    model = aigc_hooks.wrap(tiny.musicgen(), producer="acme")
+    inputs = tiny.tokenizer()(["a tune"], return_tensors="pt")
+    music = model.generate(**inputs, max_new_tokens=10, guidance_scale=1, do_sample=False)
+    assert music.ndim == 3
+    assert len(aigc_hooks.find_rhythm(music, model.config.sampling_rate)) == 1
 
 
 def test_the_plain_model_next_to_it_is_left_alone(model: Any, inputs: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -205,7 +271,7 @@ def test_a_wrapped_processor_in_a_wrapped_pipeline_labels_once(processor: Any) -
 @pytest.mark.parametrize(
     ("seams", "owner"),
     [
-        (models.MODEL.seams, "GenerationMixin"),
+        (models.model_adapter(LlamaForCausalLM).seams, "GenerationMixin"),
         (streamers.STREAMER.seams, "TextIteratorStreamer"),
         (pipelines.PIPELINE.seams, "TextGenerationPipeline"),
     ],

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import tiny_text_models as tiny
 import torch
@@ -288,34 +289,48 @@ def test_summaries_and_translations(task: str) -> None:
 
 # transformers 4 compiles parts of it with what torch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
-def test_sound_is_not_released_yet() -> None:
-    from transformers import TextToAudioPipeline, VitsConfig, VitsModel
+def test_sound() -> None:
+    from transformers import TextToAudioPipeline
 
+    pipe = TextToAudioPipeline(model=tiny.vits(), tokenizer=tiny.tokenizer(), device="cpu")
     torch.manual_seed(0)
-    config = VitsConfig(
-        vocab_size=400,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        ffn_dim=16,
-        flow_size=16,
-        spectrogram_bins=8,
-        upsample_initial_channel=16,
-        upsample_rates=[4],
-        upsample_kernel_sizes=[4],
-        resblock_kernel_sizes=[3],
-        resblock_dilation_sizes=[[1]],
-        prior_encoder_num_flows=1,
-        posterior_encoder_num_wavenet_layers=1,
-        prior_encoder_num_wavenet_layers=1,
-        duration_predictor_num_flows=1,
-    )
-    pipe = TextToAudioPipeline(model=VitsModel(config).eval(), tokenizer=tiny.tokenizer(), device="cpu")
-    assert len(pipe("hello")["audio"])
+    bare = pipe("hello")
     aigc_hooks.wrap(pipe, producer="acme")
-    with pytest.raises(UnsupportedOutputError, match="audio cannot be labelled"):
+    torch.manual_seed(0)
+    answer = pipe("hello")
+    rate = answer["sampling_rate"]
+    assert len(aigc_hooks.find_rhythm(answer["audio"], rate)) == 1
+    assert numpy.array_equal(answer["audio"][-len(bare["audio"]) :], bare["audio"])
+    answers = [*pipe(["hello", "the cat"], batch_size=2), *pipe(text for text in ("hello", "hi"))]
+    assert [len(aigc_hooks.find_rhythm(each["audio"], rate)) for each in answers] == [1, 1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_sound_in_a_file(tmp_path: Path) -> None:
+    import soundfile
+    from transformers import TextToAudioPipeline
+
+    pipe = aigc_hooks.wrap(
+        TextToAudioPipeline(model=tiny.vits(), tokenizer=tiny.tokenizer(), device="cpu"), producer="acme"
+    )
+    answer = pipe("hello")
+    soundfile.write(tmp_path / "hello.wav", answer["audio"], answer["sampling_rate"])
+    label = aigc_hooks.read_label(tmp_path / "hello.wav").label
+    assert label is not None
+    assert label.content_producer == "acme"
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_sound_of_an_unknown_rate_is_not_released() -> None:
+    from transformers import TextToAudioPipeline
+
+    pipe = TextToAudioPipeline(model=tiny.vits(), tokenizer=tiny.tokenizer(), device="cpu")
+    pipe.sampling_rate = None
+    pipe.model.config.sampling_rate = 0
+    aigc_hooks.wrap(pipe, producer="acme")
+    with pytest.raises(UnsupportedOutputError, match="nothing tells the rate of this sound"):
         pipe("hello")
-    with override(on_error="warn"), pytest.warns(UserWarning, match="audio cannot be labelled"):
+    with override(on_error="warn"), pytest.warns(UserWarning, match="nothing tells the rate"):
         assert len(pipe("hello")["audio"])
 
 

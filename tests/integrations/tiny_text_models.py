@@ -272,3 +272,97 @@ def audited(caplog: Any) -> list[tuple[str, str, str]]:
     """Outcome, source and reason of every audit record so far; the log must be caught at level INFO."""
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "aigc_hooks.audit"]
     return [(line["outcome"], line["source"], line["reason"]) for line in lines]
+
+
+def vits() -> Any:
+    """A model that makes sound of text in one pass."""
+    from transformers import VitsConfig, VitsModel
+
+    torch.manual_seed(0)
+    config = VitsConfig(
+        vocab_size=400,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=16,
+        flow_size=16,
+        spectrogram_bins=8,
+        upsample_initial_channel=16,
+        upsample_rates=[4],
+        upsample_kernel_sizes=[4],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]],
+        prior_encoder_num_flows=1,
+        posterior_encoder_num_wavenet_layers=1,
+        prior_encoder_num_wavenet_layers=1,
+        duration_predictor_num_flows=1,
+    )
+    return VitsModel(config).eval()
+
+
+def speecht5() -> tuple[Any, Any]:
+    """A model that makes spectrograms of text, and the vocoder that makes sound of these."""
+    from transformers import SpeechT5Config, SpeechT5ForTextToSpeech, SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    torch.manual_seed(0)
+    config = SpeechT5Config(
+        vocab_size=400,
+        hidden_size=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        speaker_embedding_dim=8,
+        num_mel_bins=8,
+        speech_decoder_prenet_units=8,
+        speech_decoder_postnet_units=8,
+        conv_dim=(8,) * 7,
+    )
+    vocoder = SpeechT5HifiGanConfig(
+        model_in_dim=8,
+        upsample_initial_channel=16,
+        upsample_rates=[4],
+        upsample_kernel_sizes=[8],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]],
+    )
+    return SpeechT5ForTextToSpeech(config).eval(), SpeechT5HifiGan(vocoder).eval()
+
+
+def musicgen() -> Any:
+    """A model that makes music of text, through a codec that knows its rate."""
+    from transformers import (
+        EncodecConfig,
+        MusicgenConfig,
+        MusicgenDecoderConfig,
+        MusicgenForConditionalGeneration,
+        T5Config,
+    )
+
+    torch.manual_seed(0)
+    text = T5Config(vocab_size=400, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    sound = EncodecConfig(
+        num_filters=4,
+        hidden_size=16,
+        codebook_size=32,
+        codebook_dim=16,
+        upsampling_ratios=[4, 2],
+        num_lstm_layers=1,
+        target_bandwidths=[60.0],  # two code books at this rate
+    )
+    decoder = MusicgenDecoderConfig(
+        vocab_size=32,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=16,
+        num_codebooks=2,
+        pad_token_id=32,
+    )
+    config = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=sound.to_dict(), decoder=decoder.to_dict())
+    model = MusicgenForConditionalGeneration(config).eval()
+    for name in ("decoder_start_token_id", "pad_token_id", "bos_token_id"):
+        setattr(model.generation_config, name, 32)
+    return model
