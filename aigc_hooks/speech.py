@@ -61,7 +61,7 @@ def rate_of(*models: Any) -> int | None:
     """The rate at which the first of some models that tells it makes sound, in samples a second; None if none does."""
     for model in models:
         config = getattr(model, "config", None)
-        places = [model, *(getattr(owner, name, None) for name in _CONFIGURATIONS for owner in (model, config))]
+        places = [*(getattr(owner, name, None) for name in _CONFIGURATIONS for owner in (model, config)), model]
         for name in _SPOKEN:
             for place in places:
                 rate = getattr(place, name, None)

@@ -1,4 +1,4 @@
-"""What comes out of a pipeline: pictures and texts are labelled, latents pass, and the rest is not released."""
+"""What comes out of a pipeline: pictures, texts and sound are labelled, latents pass; the rest is not released."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import forgive, labelled, passed
 from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
+from aigc_hooks.speech import is_samples, labelled_sound
 from aigc_hooks_diffusers.inputs import Inputs
-from aigc_hooks_diffusers.sharing import is_of, models_of
+from aigc_hooks_diffusers.sharing import is_of, models_of, speaking_rate
 
 logger = logging.getLogger("aigc_hooks.diffusers")
 
@@ -25,11 +26,10 @@ logger = logging.getLogger("aigc_hooks.diffusers")
 # is published tomorrow will choose its own of the same words.
 _PICTURES = frozenset(("image", "images", "picture", "pictures", "photo", "photos", "img", "imgs", "rgb", "rgba"))
 _TEXTS = frozenset(("text", "texts", "caption", "captions"))
+_SOUND = frozenset(("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice"))
 _VIDEO = ("frame", "frames", "video", "videos", "clip", "clips", "movie")
-_AUDIO = ("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice")
 _REFUSED = {
     **dict.fromkeys(_VIDEO, "video"),
-    **dict.fromkeys(_AUDIO, "audio"),
     **dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content"),
 }
 # What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
@@ -99,7 +99,8 @@ class Release:
     def asked_for(self, name: str, value: Any) -> Any:
         """One value of a modular pipeline's state."""
         words = _words(name)
-        if words & _REFUSED.keys() and words[-1] not in _REFUSED and not any(_pictures(value)):
+        named = _REFUSED.keys() | _SOUND
+        if words & named and words[-1] not in named and not any(_pictures(value)):
             return value  # such as audio_scheduler
         if words & _DERIVED and self.inputs.pictures and not self.inputs.is_given(value):
             self.passed(name)
@@ -156,6 +157,9 @@ class Release:
             # Unchanged, so not generated now. It goes back as it was given: with the label that was taken off.
             return given
         words = _words(name)
+        passing = bool(words & _PASSING)
+        if words & _SOUND and not passing and is_samples(value) and not (self.latent and is_tensor(value)):
+            return self.sound(name, value)
         if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
             if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
                 return self.record(value)
@@ -166,10 +170,12 @@ class Release:
                 value[:] = items
                 return value
             return type(value)(items)
-        passing = bool(words & _PASSING)
         kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
         if kind and not passing and not (self.latent and is_tensor(value)):
             self.refuse(name, f"{kind} cannot be labelled by this version")
+            return value
+        if words & _SOUND and not passing and not is_tensor(value):
+            self.refuse(name, f"{_kind(value)} is not known as sound")
             return value
         if is_picture(value):
             return value if words & _MAPS else self.label(value)
@@ -207,6 +213,15 @@ class Release:
         """A picture, an array, a tensor or a text gets its label."""
         self.labelled = True
         return labelled(value, self.provider, self.source)
+
+    def sound(self, name: str, value: Any) -> Any:
+        """Samples get their label at the rate at which the pipeline's models speak."""
+        rate = speaking_rate(self.pipeline)
+        if rate is None:
+            self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
+            return value
+        self.labelled = True
+        return labelled_sound(value, self.provider, self.source, rate)
 
     def decodes(self) -> bool:
         """Whether the pipeline has a decoder. One that works on pixels has no latents, whatever it is asked for."""

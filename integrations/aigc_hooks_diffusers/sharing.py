@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from aigc_hooks.provider import Provider
+from aigc_hooks.speech import rate_of
 from aigc_hooks.wrapping import is_wrapped, provider_of, wrap
 
 logger = logging.getLogger("aigc_hooks.diffusers")
@@ -55,6 +56,20 @@ def _is_model(value: object) -> bool:
 def models_of(pipeline: Any) -> list[Any]:
     """The models among the attributes of a pipeline."""
     return [value for value in list(vars(pipeline).values()) if _is_model(value)]
+
+
+def speaking_rate(pipeline: Any) -> int | None:
+    """Samples a second of the sound that a pipeline makes: that of the last of its models; None: none of them tells.
+
+    What a pipeline reads, as with a feature extractor, may have another rate.
+    """
+    last = [getattr(pipeline, name, None) for name in ("vocoder", "vae")]
+    others = [value for value in list(vars(pipeline).values()) if hasattr(value, "config") and _makes(value)]
+    return rate_of(*last, pipeline, *others)
+
+
+def _makes(part: Any) -> bool:
+    return "Extractor" not in type(part).__name__ and "Processor" not in type(part).__name__
 
 
 def own(pipeline: Any) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections import namedtuple
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -29,7 +30,7 @@ from PIL import Image
 from seen import only_the_label_differs, pixels, producer, same
 
 import aigc_hooks
-from aigc_hooks import LabelError, UnsupportedOutputError
+from aigc_hooks import LabelError, UnsupportedOutputError, find_rhythm
 
 CAT = {"prompt": "a cat", **tiny.STEPS}
 ZEROS = torch.zeros(1, 8)
@@ -347,16 +348,18 @@ class UnknownOutput(BaseOutput):  # type: ignore[misc]
 REFUSED: dict[str, tuple[Any, str]] = {
     "video": (LTX2PipelineOutput(frames=VIDEO, audio=None), "video"),
     "video of pictures": (LTX2PipelineOutput(frames=[[photo()]], audio=None), "video"),
-    "sound": (AudioPipelineOutput(audios=SOUND), "audio"),
-    "sound beside pictures": (BaseOutput(images=[photo()], audios=SOUND), "audio"),
-    "sound beside latents": (LTX2PipelineOutput(frames=None, audio=torch.zeros(1, 2, 99)), "audio"),
+    "sound": (AudioPipelineOutput(audios=SOUND), "rate of this sound"),
+    "sound beside pictures": (BaseOutput(images=[photo()], audios=SOUND), "rate of this sound"),
+    "sound beside latents": (LTX2PipelineOutput(frames=None, audio=torch.zeros(1, 2, 99)), "rate of this sound"),
     "omni": (Cosmos3OmniPipelineOutput(video=[photo()], sound=None, action=None), "video"),
     "mesh": (ShapEPipelineOutput(images=[MESH]), "3-D"),
     "neural field": (ShapEPipelineOutput(images=[object()]), "no picture"),
     "five axes": (ImagePipelineOutput(images=VIDEO), "video"),
     "five axes, unknown": (UnknownOutput(result=torch.zeros(1, 3, 5, 32, 32)), "video"),
     "five axes, bare": (VIDEO, "video"),
-    "waveform": ({"waveform": SOUND}, "audio"),
+    "waveform": ({"waveform": SOUND}, "rate of this sound"),
+    "numbers of a sound": ({"audio": [0.0, 0.5]}, "rate of this sound"),
+    "file of a sound": ({"audio": "/tmp/cat.wav"}, "not known as sound"),
     "unknown numbers": (UnknownOutput(result=SOUND), "nothing in it is known"),
     "unknown object": (UnknownOutput(result=object()), "nothing in it is known"),
     "file in memory": (UnknownOutput(result=b"\x89PNG"), "nothing in it is known"),
@@ -397,15 +400,48 @@ def test_real_video_and_real_sound() -> None:
                 pipe(**tiny.WAN, **tiny.STEPS, return_dict=return_dict, output_type=output_type)
     latents = pipe(**tiny.WAN, **tiny.STEPS, output_type="latent").frames
     assert latents.ndim == 5
-    pipe = wrapped(tiny.dance())
+
+
+def test_real_sound() -> None:
+    pipe = tiny.dance()
+    bare = pipe(**tiny.STEPS, audio_length_in_s=0.004, generator=torch.manual_seed(0)).audios
+    wrapped(pipe)
     for return_dict in (True, False):
-        with pytest.raises(UnsupportedOutputError, match="audio"):
-            pipe(**tiny.STEPS, audio_length_in_s=0.004, return_dict=return_dict)
+        output = pipe(**tiny.STEPS, audio_length_in_s=0.004, return_dict=return_dict, generator=torch.manual_seed(0))
+        assert len(find_rhythm(output[0], 16_000)) == 1
+        assert numpy.array_equal(output[0][..., -bare.shape[-1] :], bare)
+
+
+class Vocoder(torch.nn.Module):
+    config = SimpleNamespace(sampling_rate=16_000)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [SOUND, torch.from_numpy(SOUND), [SOUND[0], SOUND[0]], [0.0] * 16_000],
+    ids=["array", "tensor", "list", "numbers"],
+)
+def test_sound_at_the_rate_of_the_last_model(sound: Any) -> None:
+    pipe = tiny.Published(result=AudioPipelineOutput(audios=sound))
+    pipe.vocoder = Vocoder()
+    # What it reads has another rate than what it makes.
+    pipe.feature_extractor = SimpleNamespace(sampling_rate=48_000, config=SimpleNamespace(sampling_rate=48_000))
+    audios = wrapped(pipe)().audios
+    for each in audios if isinstance(sound, list) and not isinstance(sound[0], float) else [audios]:
+        assert len(find_rhythm(numpy.asarray(each), 16_000)) == 1
+
+
+def test_sound_beside_pictures() -> None:
+    pipe = tiny.Published(result=BaseOutput(images=[photo()], audios=SOUND))
+    pipe.vocoder = Vocoder()
+    output = wrapped(pipe)()
+    assert producer(output.images[0]) == "acme"
+    assert len(find_rhythm(output.audios, 16_000)) == 1
 
 
 def test_warn_lets_it_go_with_a_warning_and_a_record(caplog: pytest.LogCaptureFixture) -> None:
     pipe = wrapped(tiny.Published(result=AudioPipelineOutput(audios=SOUND)), on_error="warn")
-    with pytest.warns(UserWarning, match=r"released without a label.*audio"):
+    with pytest.warns(UserWarning, match=r"released without a label.*rate of this sound"):
         assert pipe().audios is SOUND
 
 
