@@ -37,7 +37,7 @@ def labelling(function: Any, kind: str, provider: Provider, rate: int | None = N
     """
     if kind not in KINDS:
         raise ConfigError(f"kind = {kind!r}: a function makes {' or '.join(map(repr, KINDS))}")
-    release = _Release(kind, provider, rate, _name(function))
+    release = Release(kind, provider, rate, _name(function))
     function = original(function)
     if not callable(function):
         if isinstance(function, (Iterator, AsyncIterator)):
@@ -68,7 +68,7 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__qualname__", "") or type(function).__qualname__)
 
 
-def _wrapper(function: Callable[..., Any], release: _Release) -> Callable[..., Any]:
+def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., Any]:
     """Of the same kind as the function, for frameworks ask: a coroutine function stays one, a generator too."""
     call: Any = function
     if not (inspect.isroutine(function) or isinstance(function, functools.partial)):
@@ -99,8 +99,15 @@ def _wrapper(function: Callable[..., Any], release: _Release) -> Callable[..., A
     return functools.update_wrapper(wrapper, function)
 
 
-class _Release:
-    """What a function returned or yields, on its way out."""
+class Release:
+    """What a function returned or yields, on its way out.
+
+    Args:
+        kind: One of ``KINDS``.
+        provider: The settings.
+        rate: Of sound, samples a second, where it does not tell.
+        name: Of the function, for the audit record.
+    """
 
     def __init__(self, kind: str, provider: Provider, rate: int | None, name: str) -> None:
         self.kind = kind

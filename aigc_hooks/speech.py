@@ -115,7 +115,10 @@ def _with(output: Any, name: str, value: Any) -> Any:
 
 
 class SoundStream:
-    """Sound that leaves in pieces: the label is a piece of its own, before the first or after the last.
+    """Sound that leaves in pieces.
+
+    Bare samples are pieces of one sound: the label is a piece of its own, before the first or after the last. What says
+    more, such as a record for every sentence, may be saved by itself: the first carries the label.
 
     Args:
         provider: The settings.
@@ -141,9 +144,13 @@ class SoundStream:
             return
         begins, self._begun = not self._begun, True
         self._last = item
-        if begins and self._provider.audio.position != "end":
+        if not begins or self._provider.audio.position == "end":
+            yield item
+        elif is_samples(item):
             yield from self._label(item, "start")
-        yield item
+            yield item
+        else:
+            yield self._labelled(item, "start")
 
     def end(self) -> Iterator[Any]:
         """Ends the sound; yields the label that follows it, if one does."""
@@ -151,11 +158,13 @@ class SoundStream:
             yield from self._label(self._last, "end")
 
     def _label(self, item: Any, place: str) -> Iterator[Any]:
+        if (part := _cut(self._labelled(_copied(item), place), item, place)) is not None:
+            yield part
+
+    def _labelled(self, item: Any, place: str) -> Any:
         style = self._provider.audio.model_copy(update={"position": place})
         provider = self._provider.model_copy(update={"audio": style})
-        made = labelled_sound(_copied(item), provider, self._source, self._rate)
-        if (part := _cut(made, item, place)) is not None:
-            yield part
+        return labelled_sound(item, provider, self._source, self._rate)
 
 
 def _copied(item: Any) -> Any:

@@ -347,7 +347,7 @@ def test_functions_that_make_sound() -> None:
 @pytest.mark.parametrize("position", ["start", "end", "both"])
 @pytest.mark.parametrize(
     "form",
-    [lambda x: x, lambda x: (16_000, x), lambda x: {"tts_speech": torch.from_numpy(x)[None]}, lambda x: x.tolist()],
+    [lambda x: x, lambda x: torch.from_numpy(x)[None], lambda x: x.tolist()],
 )
 async def test_a10_the_label_of_a_stream_is_a_piece_of_its_own(position: str, form: Any) -> None:
     parts = [form(content("speech", 16_000, 0.5)) for _ in range(3)]
@@ -362,7 +362,6 @@ async def test_a10_the_label_of_a_stream_is_a_piece_of_its_own(position: str, fo
             yield part
 
     def samples(item: Any) -> Any:
-        item = item[1] if isinstance(item, tuple) else item["tts_speech"] if isinstance(item, dict) else item
         return numpy.asarray(item).reshape(-1)
 
     for made in (list(speak()), [item async for item in aspeak()]):
@@ -371,6 +370,21 @@ async def test_a10_the_label_of_a_stream_is_a_piece_of_its_own(position: str, fo
         inner = made[labels[0] : labels[0] + 3]
         assert all(one is other for one, other in zip(inner, parts, strict=True))
         assert len(find_rhythm(numpy.concatenate([samples(item) for item in made]), 16_000)) == sum(labels)
+
+
+@pytest.mark.parametrize("position", ["start", "end", "both"])
+@pytest.mark.parametrize("form", [lambda x: (16_000, x), lambda x: {"tts_speech": torch.from_numpy(x)[None]}])
+def test_the_first_of_several_records_carries_the_label(position: str, form: Any) -> None:
+    parts = [content("speech", 16_000, 0.5) for _ in range(3)]
+
+    @wrap(kind="audio", rate=16_000, provider=ACME, audio={"position": position})
+    def speak() -> Any:
+        yield from map(form, parts)
+
+    made = [item[1] if isinstance(item, tuple) else item["tts_speech"] for item in speak()]
+    found = [len(find_rhythm(item, 16_000)) for item in made]
+    assert found == {"start": [1, 0, 0], "end": [0, 0, 0, 1], "both": [1, 0, 0, 1]}[position]
+    assert numpy.array_equal(numpy.asarray(made[0]).reshape(-1)[-len(parts[0]) :], parts[0])
 
 
 def test_a_stream_stays_lazy() -> None:
