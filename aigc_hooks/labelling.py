@@ -17,6 +17,7 @@ from aigc_hooks.provider import Provider, active, resolve
 
 if TYPE_CHECKING:
     from aigc_hooks.saving.documents import TextFile
+    from aigc_hooks.saving.recordings import Recording
 
 T = TypeVar("T")
 
@@ -233,6 +234,10 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
 
     if documents.is_text(path, output or path):
         return _label_text(documents.TextFile.open(path, output or path), provider, path.name)
+    from aigc_hooks.saving import recordings
+
+    if recordings.is_sound(path):
+        return _label_sound(recordings.Recording.open(path, output or path), provider, path.name)
     from aigc_hooks.saving.files import PictureFile
 
     file = PictureFile.open(path, output or path)
@@ -265,6 +270,19 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
     if outcome:
         record(artifact, outcome, settings, artifact.passes or file.note)
     file.save()
+    return file.target
+
+
+def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
+    settings = active(provider)
+    artifact = Artifact(file.samples, "audio", source, rate=file.rate)
+    own = _own(file.findings, settings)
+    if own is not None and not own.defects(strict=settings.strict):
+        artifact.label = own
+    outcome = run(artifact, settings)
+    file.save(artifact.content, artifact.label if outcome else None)
+    if outcome:
+        record(artifact, outcome, settings)
     return file.target
 
 

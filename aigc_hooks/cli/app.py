@@ -30,6 +30,7 @@ class Kind(str, Enum):
 
     image = "image"
     text = "text"
+    audio = "audio"
 
 
 class _Commands(typer.core.TyperGroup):
@@ -49,7 +50,7 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Labels AI-generated pictures and texts as Chinese law demands (GB 45438-2025), and reads the labels "
+    help="Labels AI-generated pictures, texts and sounds as Chinese law demands (GB 45438-2025), and reads the labels "
     "(生成合成标识).",
     epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,7 +62,9 @@ app = typer.Typer(
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE", help="Files: pictures, and texts (.txt, .md, .markdown).", show_default=False),
+    typer.Argument(
+        metavar="FILE", help="Files: pictures, sounds and texts (.txt, .md, .markdown).", show_default=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -91,22 +94,25 @@ def _options(
 
 @app.command()
 def demo(
-    kind: Annotated[Kind, typer.Argument(help="Which kind of content to make: image or text.")] = Kind.image,
+    kind: Annotated[Kind, typer.Argument(help="Which kind of content to make: image, text or audio.")] = Kind.image,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", file_okay=False, help="Folder for the files; an earlier demo's are replaced."),
     ] = Path("aigc-hooks-demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another picture or text.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the random model: another seed, another content.")] = 3,
 ) -> None:
     """See it work, offline and in seconds (演示).
 
     image: a tiny diffusers pipeline with random weights paints an abstract picture, which is saved in three formats.
     text: a tiny transformers model with random weights and a LangChain chain stream their answers, which are saved as
-    Markdown. Then the labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
+    Markdown. audio: a tiny VITS model with random weights speaks, after a fashion, and is saved in three formats. Then
+    the labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
     the extra: pip install 'aigc-hooks[demo]'
     """
     if kind is Kind.text:
         from aigc_hooks.cli import demo_text as room
+    elif kind is Kind.audio:
+        from aigc_hooks.cli import demo_audio as room  # type: ignore[no-redef]
     else:
         from aigc_hooks.cli import demo as room  # type: ignore[no-redef]
     raise typer.Exit(room.run(out, seed))
@@ -147,24 +153,25 @@ def label(
         str | None,
         typer.Option(
             help="Place of the visible label. In pictures: top-left, top, top-right, right, bottom-right, bottom, "
-            "bottom-left or left; in texts: end, start or both. It goes to the files of its kind. [default: the "
-            "provider's, or bottom-right and end]",
+            "bottom-left or left; in texts and sounds: end, start or both. It goes to the files of its kind. [default: "
+            "the provider's, or bottom-right, and end in texts, start in sounds]",
             show_default=False,
         ),
     ] = None,
     wording: Annotated[
         str | None,
         typer.Option(
-            help="Text of the visible label. [default: the provider's, or AI生成; in texts （本内容由AI生成）]",
+            help="Text of the visible label; sounds say it aloud. [default: the provider's, or AI生成; in texts "
+            "（本内容由AI生成）; in sounds a rhythm]",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Label pictures and texts, visibly and in their metadata (添加标识).
+    """Label pictures, texts and sounds, for people and in their metadata (添加标识).
 
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
     label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
-    document is left as it is.
+    document is left as it is. Sound that is stored with losses is encoded anew with the label before it.
     """
     from aigc_hooks.cli import files as work
 
@@ -176,8 +183,9 @@ def label(
     if twins := work.collisions(jobs):
         first, second, target = twins[0]
         _usage("label", f"{first} and {second} would both become {target}; label them into different folders")
-    if format and (texts := [job.source for job in jobs if job.kind == "text"]):
-        _usage("label", f"--format is for pictures, and {texts[0]} is a text; label it without")
+    if format and (others := [job for job in jobs if job.kind != "image"]):
+        kind = "a text" if others[0].kind == "text" else "a sound"
+        _usage("label", f"--format is for pictures, and {others[0].source} is {kind}; label it without")
     try:
         overrides: dict[str, Any] = dict(work.styles(jobs, position, wording))
     except ValueError as error:

@@ -16,14 +16,15 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
-from aigc_hooks.styles import ImageStyle, Settings, TextStyle
+from aigc_hooks.saving.recordings import is_sound
+from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
-_PLACES: dict[str, type[Settings]] = {"image": ImageStyle, "text": TextStyle}
+_PLACES: dict[str, type[Settings]] = {"image": ImageStyle, "text": TextStyle, "audio": AudioStyle}
 
 
 class Job(NamedTuple):
-    """One file to label, where its copy goes (None labels the file itself), and whether it is ``text`` or ``image``."""
+    """One file to label, where its copy goes (None labels the file itself), and its kind: text, image or audio."""
 
     source: Path
     target: Path | None
@@ -45,10 +46,11 @@ def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Jo
 
 def _kind(path: Path) -> str:
     try:
-        text = is_text(path, path)
+        if is_text(path, path):
+            return "text"
+        return "audio" if is_sound(path) else "image"
     except OSError:  # it will be said when its turn comes
-        text = path.suffix.lower() in SUFFIXES
-    return "text" if text else "image"
+        return "text" if path.suffix.lower() in SUFFIXES else "image"
 
 
 def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> dict[str, dict[str, str]]:
@@ -62,14 +64,16 @@ def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> di
         known = {kind: get_args(_PLACES[kind].model_fields["position"].annotation) for kind in found}
         takers = [kind for kind in found if position in known[kind]]
         if not takers:
-            names = {"image": "a picture", "text": "a text"}
+            names = {"image": "a picture", "text": "a text", "audio": "a sound"}
             told = "; ".join(f"{names[kind]} has {', '.join(values)}" for kind, values in known.items())
             raise ValueError(f"--position {position!r} fits none of the files: {told}")
         for kind in takers:
             found[kind]["position"] = position
     if wording is not None:
-        for style in found.values():
+        for kind, style in found.items():
             style["wording"] = wording
+            if kind == "audio":
+                style["kind"] = "voice"  # a rhythm has no words
     return {kind: style for kind, style in found.items() if style}
 
 

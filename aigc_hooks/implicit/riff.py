@@ -56,6 +56,15 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
         offset = after
 
 
+def kinds(stream: BinaryIO) -> set[bytes]:
+    """The kinds of the chunks of a WAV file.
+
+    Raises:
+        CarrierError: It is damaged.
+    """
+    return {chunk.kind for chunk in _chunks(Source(stream, "WAV"))}
+
+
 def _follows(source: Source, offset: int) -> bool:
     """Whether something that looks like a chunk begins at an offset."""
     return offset + 8 <= source.size and source.read(offset, 4).isascii() and source.read(offset, 4).isalnum()

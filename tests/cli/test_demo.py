@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import yaml
 from PIL import Image
 
-from aigc_hooks import read_label
+from aigc_hooks import find_rhythm, read_label
 from aigc_hooks.labels import KEYS
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
@@ -97,6 +98,33 @@ def test_demo_of_texts_with_a_configured_provider(cli: Callable[..., Any], monke
     assert ">>> pipe = aigc_hooks.wrap(pipe)\n" in result.output
     assert result.output.count("\n   ᴬᴵ │\n   ") == 2
     assert Path("made/here/aigc-chain.md").read_text(encoding="utf-8").partition("\n---\n")[2].startswith("ᴬᴵ A cat")
+
+
+def test_demo_of_sounds(script: Script) -> None:
+    result = script("demo", "audio")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    folder = Path("aigc-hooks-demo")
+    assert sorted(path.name for path in folder.iterdir()) == ["aigc-demo.flac", "aigc-demo.mp3", "aigc-demo.wav"]
+    labels = {read_label(path).label for path in folder.iterdir()}
+    assert len(labels) == 1
+    for path in folder.iterdir():
+        samples, rate = soundfile.read(path)
+        assert len(find_rhythm(samples, rate)) == 1
+        assert len(samples) > 2 * rate  # there is something behind the label
+        assert str(path) in result.stdout
+    assert 'tts = aigc_hooks.wrap(tts, producer="aigc-hooks-demo")' in result.stdout
+    assert result.stdout.count("符合 conforms") == 3
+
+
+def test_demo_of_sounds_with_a_configured_provider(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Path("aigc.toml").write_text('producer = "acme"\n[audio]\nposition = "both"\n', encoding="utf-8")
+    result = cli("demo", "audio", "--out", "made/here", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("both") == 3
+    samples, rate = soundfile.read("made/here/aigc-demo.wav")
+    assert len(find_rhythm(samples, rate)) == 2
 
 
 def test_demo_with_a_configured_provider(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
+import soundfile
 from PIL import Image
 
-from aigc_hooks import read_label
+from aigc_hooks import find_rhythm, read_label
 
 Cli = Callable[..., Any]
 Picture = Callable[..., Path]
@@ -109,6 +111,33 @@ def test_wrong_options_for_texts(cli: Cli, picture: Picture, arguments: list[str
     assert result.exit_code == 2, result.output
     assert message in result.output
     assert not Path("out").exists()
+
+
+def test_sounds_and_pictures_in_one_call(cli: Cli, picture: Picture) -> None:
+    tone = 0.3 * numpy.sin(numpy.arange(32_000) / 10)
+    soundfile.write("voice.mp3", tone, 16_000)
+    picture("cat.png")
+    result = cli("label", "voice.mp3", "cat.png", "--out", "out", "--producer", "acme", "--position", "both")
+    assert result.exit_code == 0, result.output
+    samples, rate = soundfile.read("out/voice.mp3")
+    assert len(find_rhythm(samples, rate)) == 2  # the position is one of sounds, not of pictures
+    for name in ("voice.mp3", "cat.png"):
+        label = read_label(f"out/{name}").label
+        assert label is not None
+        assert label.content_producer == "acme"
+    result = cli("label", "voice.mp3", "--out", "out", "--producer", "acme", "--format", "png")
+    assert result.exit_code == 2
+    assert "voice.mp3 is a sound" in " ".join(result.output.split())
+
+
+def test_a_sound_that_is_cut_off_is_told_and_stays(cli: Cli) -> None:
+    soundfile.write("voice.flac", 0.3 * numpy.sin(numpy.arange(32_000) / 10), 16_000)
+    Path("voice.flac").write_bytes(Path("voice.flac").read_bytes()[:100])
+    before = Path("voice.flac").read_bytes()
+    result = cli("label", "voice.flac", "--in-place", "--producer", "acme")
+    assert result.exit_code == 1
+    assert "voice.flac" in result.output
+    assert Path("voice.flac").read_bytes() == before
 
 
 def test_texts_without_anything_to_label_are_copied_and_not_counted(cli: Cli) -> None:
