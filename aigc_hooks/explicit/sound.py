@@ -159,9 +159,7 @@ def _loudness(samples: Any) -> tuple[float, float]:
     # One product tells how loud it is, and whether all of it is numbers: it is the fastest look at them all.
     size = float(((flat - offset) if offset else flat) @ ((flat - offset) if offset else flat)) / len(flat)
     if not math.isfinite(size):
-        raise LabelError(
-            "the sound holds NaN or infinite samples; its model or its scaling is at fault", stage="detect"
-        )
+        raise _no_numbers()
     scale = _FULL_SCALE.get(kind, 1.0)
     if kind not in _FULL_SCALE and size > _CERTAIN and float(abs(numbers).max()) > _INTEGER_RANGE:
         scale = 32768.0
