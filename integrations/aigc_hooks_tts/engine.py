@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Adapter, AuditRecord
-from aigc_hooks.errors import UnsupportedCarrierError
+from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.voice import WORDING
 from aigc_hooks.labelling import labelled, save
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
+
+_PATIENCE = 600.0
+"""How long a driver may write after its run, in seconds."""
 
 _FILES, _PROMPTED = "_aigc_hooks_files", "_aigc_hooks_prompted"
 
@@ -57,6 +61,7 @@ def _labelled_run(run: Callable[..., Any], provider: Provider) -> Callable[..., 
         if self._driverLoop if ends else self._inLoop:
             return output
         vars(self)[_PROMPTED] = False
+        _wait(self)
         files = vars(self).pop(_FILES, [])
         waiting = [file for file in files if file.exists()]
         settings, source = active(provider), type(self).__name__
@@ -70,6 +75,19 @@ def _labelled_run(run: Callable[..., Any], provider: Provider) -> Callable[..., 
         return output
 
     return replacement
+
+
+def _wait(engine: Any) -> None:
+    """Waits for a driver that still writes: that of espeak does so in a thread, and its run may end before.
+
+    Raises:
+        LabelError: It does not end.
+    """
+    driver, until = getattr(engine.proxy, "_driver", None), time.monotonic() + _PATIENCE
+    while getattr(driver, "_speaking", False):
+        if time.monotonic() > until:
+            raise LabelError(f"{type(engine).__name__} still speaks {_PATIENCE:.0f} s after its run", stage="detect")
+        time.sleep(0.005)
 
 
 def _label_file(path: Path, provider: Provider, source: str) -> None:

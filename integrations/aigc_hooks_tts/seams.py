@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -135,6 +136,11 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
                         stage="detect",
                     )
             path = bound.arguments.get(parameter)
+            if path is not None and not isinstance(path, (str, os.PathLike)):
+                raise UnsupportedOutputError(
+                    f"{source}: {parameter}={path!r} is no path of a file: call it without, and save() what it returns",
+                    stage="detect",
+                )
             bound.arguments[parameter] = None
             with speaking(self):
                 output = method(*bound.args, **bound.kwargs)

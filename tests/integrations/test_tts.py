@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 import wave
 from collections.abc import Iterator
@@ -244,6 +245,8 @@ def test_melo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert rhythms(tts.tts_to_file("hello", 0)) == 1
     assert tts.tts_to_file("hello", 0, str(tmp_path / "one.wav")) is None
     assert holds_both(tmp_path / "one.wav")
+    with pytest.raises(UnsupportedOutputError, match="no path of a file"):
+        tts.tts_to_file("hello", 0, io.BytesIO())
 
 
 @pytest.mark.parametrize("name", ["CosyVoice", "CosyVoice2", "CosyVoice3"])
