@@ -454,7 +454,7 @@ def test_an_unknown_object_is_named_with_the_adapters_found(obj: object) -> None
     with pytest.raises(AdapterNotFoundError) as caught:
         wrap(obj, provider=ACME)
     text = str(caught.value)
-    found = "adapters found: diffusers, langchain, transformers, tiny."
+    found = "adapters found: diffusers, langchain, transformers, tts, tiny."
     assert f"no adapter knows {cls.__module__}.{cls.__qualname__}; {found}" in text
     assert "To label finished content use label()" in text
     assert "pip install" not in text

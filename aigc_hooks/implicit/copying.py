@@ -1,16 +1,17 @@
-"""Copying parts of files: by the operating system where it can, for the bytes need not pass through here."""
+"""Copying parts of files, in constant memory."""
 
 from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 _PIECE = 1 << 20
+_BLOCK = 4096
 
 
 def copy(source: BinaryIO, target: BinaryIO, start: int, count: int | None = None) -> None:
-    """Copies bytes from an offset on, in constant memory.
+    """Copies bytes from an offset on.
 
     Args:
         source: Where from.
@@ -19,30 +20,44 @@ def copy(source: BinaryIO, target: BinaryIO, start: int, count: int | None = Non
         count: How many; None copies all that follow. Fewer where the source ends before.
     """
     done = _by_the_system(source, target, start, count)
+    left = source.seek(0, 2) - start - done if count is None else count - done
     source.seek(start + done)
-    while count is None or done < count:
-        data = source.read(_PIECE if count is None else min(_PIECE, count - done))
-        if not data:
+    if left < _PIECE:
+        target.write(source.read(left))
+        return
+    space = memoryview(bytearray(_PIECE))
+    while left > 0:
+        got = cast(io.RawIOBase, source).readinto(space[: min(left, _PIECE)])
+        if not got:
             return
-        target.write(data)
-        done += len(data)
+        target.write(space[:got])
+        left -= got
 
 
 def _by_the_system(source: BinaryIO, target: BinaryIO, start: int, count: int | None) -> int:
-    """Copies what it can between two files on disk; returns how many bytes."""
+    """Copies between two files on disk what they may share there; returns how many bytes.
+
+    Only blocks that lie alike in both files can be shared. For others, the system's way is slower than reading and
+    writing.
+    """
+    position = target.tell()
     try:
         one, other = source.fileno(), target.fileno()
         left = os.fstat(one).st_size - start if count is None else count
-        if left < _PIECE or not hasattr(os, "copy_file_range"):
+        if left < 2 * _PIECE or (position - start) % _BLOCK or not hasattr(os, "copy_file_range"):
             return 0
         target.flush()
-        position, done = target.tell(), 0
+        done = -start % _PIECE
+        source.seek(start)
+        target.write(source.read(done))  # whole pieces are copied faster, and whole blocks can be shared
+        target.flush()
         while done < left:
             copied = os.copy_file_range(one, other, left - done, start + done, position + done)
             if not copied:
                 break
             done += copied
     except (OSError, AttributeError, io.UnsupportedOperation):  # no file, or no file system that can
+        target.seek(position)
         return 0
     target.seek(position + done)
     return done

@@ -16,7 +16,8 @@ from aigc_hooks.labels import FIELD_NAME, KEYS, Label
 
 # Annex B of the image guide (TC260-PG-20259A) prints the wrapper for these places; its XMP places hold the bare object.
 _WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
-_BARE_PLACES = re.compile(r"xmp|tag 700|mime item", re.IGNORECASE)
+# So do the places of sound and film, which have the field's name themselves (TC260-PG-202510A, TC260-PG-20257A).
+_BARE_PLACES = re.compile(r"xmp|tag 700|mime item|AIGC chunk|TXXX AIGC|comment AIGC|attribute AIGC|keys AIGC", re.I)
 
 _PLAIN = r"[\x21\x23-\x5b\x5d-\x7e]"
 _NAMES = {key.lower(): name for name, key in KEYS.items()}
@@ -59,6 +60,11 @@ def parse(raw: RawLabel, wrapped: bool | None = None) -> Finding:
 def resembles(text: str) -> bool:
     """Whether free text, such as a comment, is meant as a label."""
     return len(text) <= MAX_TEXT and bool(_LABEL_LIKE.search(text))
+
+
+def meant(name: str, text: str) -> bool:
+    """Whether a named text, such as a comment with a key, is meant as a label: by its name, or by what it says."""
+    return name.upper() == FIELD_NAME or resembles(text)
 
 
 def glued(data: bytes, place: str, defect: str) -> Iterator[RawLabel]:

@@ -16,7 +16,7 @@ _MAX_ITEMS = 1000
 _MAX_EXTENTS = 1000
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
     """One box: its type, and where its content lies."""
 
     kind: bytes
@@ -27,7 +27,7 @@ class _Box(NamedTuple):
 class _Cursor:
     """Reads numbers and strings from a box, one after the other."""
 
-    def __init__(self, source: Source, box: _Box) -> None:
+    def __init__(self, source: Source, box: Box) -> None:
         self._source, self._box = source, box
         self._data = source.payload(box.start, box.end - box.start, f"{box.kind.decode('latin-1')} box")
         self._at = 0
@@ -53,7 +53,7 @@ class _Cursor:
 
 def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels of the file's items."""
-    top = list(_boxes(source, 0, source.size))
+    top = list(boxes(source, 0, source.size))
     if not top or top[0].kind != b"ftyp":
         raise source.fault(0, "no ftyp box at its beginning")
     if not any(box.kind in (b"meta", b"moov") for box in top):
@@ -61,12 +61,12 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     for meta in top:
         if meta.kind == b"meta":
             # A FullBox: version and flags stand before the boxes in it.
-            inner = {box.kind: box for box in _boxes(source, meta.start + 4, meta.end)}
+            inner = {box.kind: box for box in boxes(source, meta.start + 4, meta.end)}
             if b"iinf" in inner and b"iloc" in inner:
                 yield from _items(source, inner)
 
 
-def _boxes(source: Source, offset: int, end: int) -> Iterator[_Box]:
+def boxes(source: Source, offset: int, end: int) -> Iterator[Box]:
     """The boxes between two offsets."""
     while offset < end:
         source.step(offset)
@@ -78,11 +78,11 @@ def _boxes(source: Source, offset: int, end: int) -> Iterator[_Box]:
             size = end - offset  # up to the end
         if size < start - offset or offset + size > end:
             raise source.fault(offset, f"the {kind!r} box of {size} bytes ends after the file or its parent")
-        yield _Box(kind, start, offset + size)
+        yield Box(kind, start, offset + size)
         offset += size
 
 
-def _items(source: Source, inner: dict[bytes, _Box]) -> Iterator[RawLabel]:
+def _items(source: Source, inner: dict[bytes, Box]) -> Iterator[RawLabel]:
     """The labels of the XMP and Exif items of one meta box."""
     wanted = _wanted(source, inner[b"iinf"])
     if not wanted:
@@ -97,13 +97,13 @@ def _items(source: Source, inner: dict[bytes, _Box]) -> Iterator[RawLabel]:
             yield from xmp.find(data, f"{source.carrier} mime item")
 
 
-def _wanted(source: Source, box: _Box) -> dict[int, bytes]:
+def _wanted(source: Source, box: Box) -> dict[int, bytes]:
     """The item type, by item number, of the items that can hold a label."""
-    head = _Cursor(source, _Box(box.kind, box.start, min(box.end, box.start + 8)))
+    head = _Cursor(source, Box(box.kind, box.start, min(box.end, box.start + 8)))
     version = head.number(4) >> 24
     head.number(4 if version else 2)
     wanted: dict[int, bytes] = {}
-    for entry in _boxes(source, box.start + (8 if version else 6), box.end):
+    for entry in boxes(source, box.start + (8 if version else 6), box.end):
         if entry.kind != b"infe":
             continue
         cursor = _Cursor(source, entry)
@@ -123,7 +123,7 @@ def _wanted(source: Source, box: _Box) -> dict[int, bytes]:
 
 
 def _locations(
-    source: Source, inner: dict[bytes, _Box], wanted: set[int]
+    source: Source, inner: dict[bytes, Box], wanted: set[int]
 ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """The wanted items with their extents, offset and length in the file (14496-12, 8.11.3)."""
     cursor = _Cursor(source, inner[b"iloc"])
@@ -146,7 +146,7 @@ def _locations(
         wanted.discard(item)  # an item that is located twice is read once
         if elsewhere or method > 1 or count > _MAX_EXTENTS:
             raise source.fault(inner[b"iloc"].start, f"item {item} is located in a way that is not supported")
-        area = inner.get(b"idat") if method else _Box(b"file", 0, source.size)
+        area = inner.get(b"idat") if method else Box(b"file", 0, source.size)
         if area is None:
             raise source.fault(inner[b"iloc"].start, f"item {item} lies in an idat box that is missing")
         extents: list[tuple[int, int]] = []
@@ -162,7 +162,7 @@ def _locations(
         yield item, extents
 
 
-def _has_brand(head: bytes, brands: set[bytes]) -> bool:
+def has_brand(head: bytes, brands: set[bytes]) -> bool:
     """Whether the ftyp box at the beginning names one of these brands."""
     if head[4:8] != b"ftyp":
         return False
@@ -171,11 +171,11 @@ def _has_brand(head: bytes, brands: set[bytes]) -> bool:
 
 
 def _sniff_avif(head: bytes) -> bool:
-    return _has_brand(head, _AVIF_BRANDS)
+    return has_brand(head, _AVIF_BRANDS)
 
 
 def _sniff_heic(head: bytes) -> bool:
-    return _has_brand(head, _HEIC_BRANDS) and not _sniff_avif(head)
+    return has_brand(head, _HEIC_BRANDS) and not _sniff_avif(head)
 
 
 AVIF = Carrier("AVIF", (".avif", ".avifs"), _sniff_avif, reader("AVIF", _walk))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Carrier
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks.implicit import gif, isobmff, jpeg, markdown, png, riff, tagged, tiff, webp
+from aigc_hooks.implicit import aiff, asf, flac, gif, isobmff, jpeg, markdown, mp4, mpeg, ogg, png, riff, tiff, webp
 
 
 @hookimpl
@@ -20,11 +20,13 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         isobmff.HEIC,
         markdown.CARRIER,
         riff.WAV,
-        tagged.FLAC,
-        tagged.VORBIS,
-        tagged.OPUS,
-        tagged.AIFF,
-        tagged.ASF,
-        tagged.AAC,
-        tagged.MP3,  # last: its frames are known by eleven bits
+        mp4.CARRIER,
+        flac.CARRIER,
+        ogg.VORBIS,
+        ogg.OPUS,
+        ogg.OGG_FLAC,
+        aiff.CARRIER,
+        asf.CARRIER,
+        mpeg.AAC,
+        mpeg.MP3,  # last: its frames are known by eleven bits
     )

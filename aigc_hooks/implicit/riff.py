@@ -1,4 +1,9 @@
-"""WAV, RF64 and BW64: the label in a RIFF chunk ``AIGC`` (TC260-PG-202510A)."""
+"""WAV, RF64 and BW64: the label in a RIFF chunk ``AIGC`` (TC260-PG-202510A).
+
+What is tolerated, and mended when the label is written: a length of the file or of its sound that was never filled in,
+as programs that stream leave it (0 or 0xFFFFFFFF); a missing pad byte behind an odd chunk; chunks behind the end that
+the RIFF header tells. What else stands there is kept behind the label. A file cut off in a chunk is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,10 @@ from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
+from aigc_hooks.implicit import id3, xmp
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.field import meant
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "WAV AIGC chunk"
@@ -17,42 +24,53 @@ PLACE = "WAV AIGC chunk"
 
 _KIND = FIELD_NAME.encode()
 _HEAD = Struct("<4sI")
-_WIDE = Struct("<QQQ")
+_WIDE = Struct("<QQQI")
+_ENTRY = Struct("<4sQ")
 _FORMS = (b"RIFF", b"RF64", b"BW64")
 _UNKNOWN = 0xFFFFFFFF
+_MAX_ENTRIES = 1000
+_NOT_HERE = "the guide has an AIGC chunk here, not"
 
 
 class _Chunk(NamedTuple):
-    """One chunk: its kind, where its content begins, how long that is, and where the next chunk begins."""
+    """One chunk: its kind, where its content begins, how long that is, what its header says, where the next begins."""
 
     kind: bytes
     start: int
     length: int
+    told: int
     after: int
+    outside: bool = False
 
 
 def _chunks(source: Source) -> Iterator[_Chunk]:
     head = source.read(0, 12, "RIFF header")
-    if head[:4] not in _FORMS or head[8:] != b"WAVE":
+    if not _sniff(head):
         raise source.fault(0, "no RIFF header of WAVE")
-    data_length = None
+    told = int.from_bytes(head[4:8], "little")
+    end = 8 + told if told not in (0, _UNKNOWN) and head[:4] == b"RIFF" else source.size
+    lengths: dict[bytes, int] = {}
     offset = 12
     while offset + 8 <= source.size:
-        kind, length = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        kind, told = _HEAD.unpack(source.read(offset, 8, "chunk header"))
         source.step(offset)
         start = offset + 8
-        if kind == b"ds64" and length >= 24:
-            data_length = _WIDE.unpack(source.read(start, 24, "ds64 chunk"))[1]
-        if kind == b"data":
-            if length == _UNKNOWN and data_length is not None:
-                length = data_length
-            # A program that streamed the file did not know how long it would be.
-            if length in (0, _UNKNOWN) and start + length != source.size and not _follows(source, start + length):
-                length = source.size - start
+        length = lengths.get(kind, told) if told == _UNKNOWN else told
+        # A program that streamed the file did not know how long it would be.
+        if kind == b"data" and told in (0, _UNKNOWN) and not _ends(source, start + length):
+            length = source.size - start
         if start + length > source.size:
+            if offset >= end:
+                return  # no chunk, but what somebody put behind the file
             raise source.fault(offset, f"the {kind!r} chunk of {length} bytes ends after the file")
-        after = min(start + length + length % 2, source.size)
-        yield _Chunk(kind, start, length, after)
+        if offset >= end and not _begins(source, offset):
+            return
+        if kind == b"ds64":
+            lengths = _wide(source, start, length)
+        after = start + length
+        if length % 2 and not (_begins(source, after) and not _begins(source, after + 1)):
+            after = min(after + 1, source.size)
+        yield _Chunk(kind, start, length, told, after, offset >= end)
         offset = after
 
 
@@ -65,67 +83,125 @@ def kinds(stream: BinaryIO) -> set[bytes]:
     return {chunk.kind for chunk in _chunks(Source(stream, "WAV"))}
 
 
-def _follows(source: Source, offset: int) -> bool:
-    """Whether something that looks like a chunk begins at an offset."""
-    return offset + 8 <= source.size and source.read(offset, 4).isascii() and source.read(offset, 4).isalnum()
+def _wide(source: Source, start: int, length: int) -> dict[bytes, int]:
+    """The lengths beyond 32 bits that a ds64 chunk tells, by kind of chunk."""
+    if length < _WIDE.size:
+        raise source.fault(start, f"the ds64 chunk has {length} bytes, and at least {_WIDE.size} belong in it")
+    _, data, _, count = _WIDE.unpack(source.read(start, _WIDE.size, "ds64 chunk"))
+    found = {b"data": data}
+    for index in range(min(count, _MAX_ENTRIES, (length - _WIDE.size) // _ENTRY.size)):
+        kind, size = _ENTRY.unpack(source.read(start + _WIDE.size + index * _ENTRY.size, _ENTRY.size, "ds64 chunk"))
+        found.setdefault(kind, size)
+    return found
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
-    """Yields the labels of every chunk."""
-    for chunk in _chunks(source):
-        if chunk.kind == _KIND:
-            data = source.payload(chunk.start, chunk.length, "AIGC chunk", MAX_TEXT)
-            yield RawLabel(PLACE, data.rstrip(b"\0").decode("utf-8", "replace"))
-        elif chunk.kind == b"LIST" and chunk.length >= 4:
-            data = source.payload(chunk.start, chunk.length, "LIST chunk")
-            for kind, text in _items(data):
-                if kind == _KIND:
-                    found = text.rstrip(b"\0").decode("utf-8", "replace")
-                    yield RawLabel("WAV LIST INFO AIGC", found, ("the guide has an AIGC chunk here, not LIST/INFO",))
+def _begins(source: Source, offset: int) -> bool:
+    """Whether what looks like a chunk begins at an offset, and ends within the file."""
+    if offset + 8 > source.size:
+        return False
+    kind, length = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+    return all(0x20 <= byte < 0x7F for byte in kind) and offset + 8 + length <= source.size
+
+
+def _ends(source: Source, offset: int) -> bool:
+    """Whether sound can end at an offset: the file does, or a chunk follows."""
+    even = offset + offset % 2  # behind the pad byte
+    return even == source.size or offset == source.size or _begins(source, offset) or _begins(source, even)
+
+
+def _labels(source: Source, chunk: _Chunk) -> Iterator[RawLabel]:
+    """The labels in one chunk."""
+    if chunk.kind == _KIND:
+        data = source.payload(chunk.start, chunk.length, "AIGC chunk", MAX_TEXT)
+        defects = ("it stands behind the end that the RIFF header tells",) if chunk.outside else ()
+        yield RawLabel(PLACE, _text(data), defects)
+    elif chunk.kind == b"LIST" and chunk.length >= 4 and source.read(chunk.start, 4) == b"INFO":
+        for kind, data in _items(source.payload(chunk.start, chunk.length, "LIST chunk")):
+            if meant(kind.decode("latin-1"), _text(data)):
+                yield RawLabel(f"WAV LIST INFO {kind.decode('latin-1')}", _text(data), (f"{_NOT_HERE} LIST/INFO",))
+    elif tag := _tag(source, chunk):
+        yield from id3.find(tag, "WAV id3 TXXX AIGC", (f"{_NOT_HERE} an ID3 tag",))
+    elif chunk.kind == b"_PMX":
+        for raw in xmp.find(source.payload(chunk.start, chunk.length, "XMP chunk"), "WAV XMP"):
+            yield RawLabel(raw.place, raw.text, (*raw.defects, f"{_NOT_HERE} XMP"))
+
+
+def _text(data: bytes) -> str:
+    return data.rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _tag(source: Source, chunk: _Chunk) -> id3.Tag | None:
+    if chunk.kind.upper() != b"ID3 ":
+        return None
+    return id3.tag_at(source.inside(source.payload(chunk.start, chunk.length, "ID3 chunk"), "ID3 chunk"))
 
 
 def _items(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The items of an INFO list."""
     offset = 4
-    while data[:4] == b"INFO" and offset + 8 <= len(data):
+    while offset + 8 <= len(data):
         kind, length = _HEAD.unpack_from(data, offset)
         yield kind, data[offset + 8 : offset + 8 + length]
         offset += 8 + length + length % 2
 
 
+def _walk(source: Source) -> Iterator[RawLabel]:
+    """Yields the labels of every chunk."""
+    for chunk in _chunks(source):
+        yield from _labels(source, chunk)
+
+
+def _without(source: Source, chunk: _Chunk) -> bytes:
+    """A chunk with labels, without them; nothing where nothing else is in it."""
+    if tag := _tag(source, chunk):
+        return _chunk(chunk.kind, id3.rewritten(tag, None))
+    data = source.payload(chunk.start, chunk.length, "chunk")
+    if chunk.kind == b"LIST":
+        items = [(kind, item) for kind, item in _items(data) if not meant(kind.decode("latin-1"), _text(item))]
+        return _chunk(b"LIST", b"INFO" + b"".join(_chunk(*item) for item in items)) if items else b""
+    return _chunk(chunk.kind, xmp.without(data)) if chunk.kind == b"_PMX" else b""
+
+
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a file with the label as its last chunk; the samples and every other chunk stay."""
     source = Source(stream, "WAV")
-    wide = source.read(0, 4, "RIFF header") != b"RIFF"
     copy(stream, target, 0, 12)
-    sizes, has_data = None, False
+    sizes, sound, offset = None, None, 12
     for chunk in _chunks(source):
-        if chunk.kind == _KIND:
+        offset = chunk.after
+        if any(_labels(source, chunk)):
+            target.write(_without(source, chunk))
             continue
-        if chunk.kind == b"LIST":
-            data = source.payload(chunk.start, chunk.length, "LIST chunk")
-            if any(kind == _KIND for kind, _ in _items(data)):
-                kept = b"".join(_chunk(kind, item) for kind, item in _items(data) if kind != _KIND)
-                target.write(_chunk(b"LIST", b"INFO" + kept))
-                continue
-        has_data |= chunk.kind == b"data"
-        if chunk.kind == b"ds64":
+        if chunk.kind == b"data":
+            sound = chunk.length
+        elif chunk.kind == b"ds64":
             sizes = target.tell() + 8
-        told = chunk.length if chunk.length < _UNKNOWN and not (wide and chunk.kind == b"data") else _UNKNOWN
+        told = chunk.told
+        if told != chunk.length and not (told == _UNKNOWN and sizes is not None):
+            told = chunk.length
+        if told > _UNKNOWN:
+            raise CarrierError(f"a WAV file cannot hold {told} bytes of sound; save it as RF64 first")
         target.write(_HEAD.pack(chunk.kind, told))
         copy(stream, target, chunk.start, chunk.length)
         target.write(b"\0" * (chunk.length % 2))
-    if not has_data:
+    if sound is None:
         raise source.fault(12, "no data chunk")
     target.write(_chunk(_KIND, text.encode()))
     length = target.tell() - 8
+    copy(stream, target, offset)  # what somebody put behind the file
+    _tell(target, length, sound, sizes)
+
+
+def _tell(target: BinaryIO, length: int, sound: int, sizes: int | None) -> None:
+    """Fills in the lengths of the file and of its sound."""
     if sizes is not None:
         target.seek(sizes)
-        target.write(length.to_bytes(8, "little"))
+        target.write(length.to_bytes(8, "little") + sound.to_bytes(8, "little"))
+        length = _UNKNOWN
     elif length >= _UNKNOWN:
         raise CarrierError("a WAV file cannot grow beyond 4 GiB; save it as RF64 first")
     target.seek(4)
-    target.write((_UNKNOWN if sizes is not None else length).to_bytes(4, "little"))
+    target.write(length.to_bytes(4, "little"))
     target.seek(0, 2)
 
 

@@ -93,6 +93,25 @@ def merge(existing: bytes | str, label: Label) -> bytes:
     # An own description keeps the namespace off the property, so that its bytes are as the guide prints them.
     own = etree.SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": about}, {PREFIX: NAMESPACE})
     etree.SubElement(own, f"{{{NAMESPACE}}}{FIELD_NAME}").text = _xml_safe(label)
+    return _serialised(root)
+
+
+def without(existing: bytes) -> bytes:
+    """A packet without any label, in UTF-8 and without padding; everything else in it is kept.
+
+    Raises:
+        CarrierError: It is not XML, or holds a DOCTYPE.
+    """
+    root = _parse(_decode(existing))
+    for item in list(_properties(root)):
+        _remove(item)
+    return _serialised(root)
+
+
+def _serialised(root: _Element) -> bytes:
+    """A packet of this root and of what stands around it."""
+    from lxml import etree
+
     around = [*reversed(list(root.itersiblings(preceding=True))), root, *root.itersiblings()]
     parts = [
         etree.tostring(node, encoding="unicode", with_tail=False)

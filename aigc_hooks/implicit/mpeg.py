@@ -1,0 +1,76 @@
+"""MP3 and AAC in ADTS frames: the label in an ID3v2 tag before the frames (TC260-PG-202510A).
+
+Of AAC no guide is known that says where: this place is ours, for ffmpeg and players read titles there or skip it. Tags
+at the end of a file (ID3v1, APEv2) are copied and not searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.implicit import flac, id3
+from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.copying import copy
+
+NOT_IN_GUIDE = "no guide is known that has a place for the label in this format"
+"""Defect of a label where it can only stand by custom."""
+
+_BESIDE_FLAC = "the guide has the Vorbis comments here, not an ID3 tag before them"
+_SECOND = "it stands in a second ID3 tag, which players do not read"
+
+
+def _walk(source: Source) -> Iterator[RawLabel]:
+    """Yields the labels in the tags; the sound behind them tells what is wrong with that place."""
+    tags = list(id3.tags(source))
+    after = tags[-1].after if tags else 0
+    head = source.read(after, min(4, source.size - after))
+    defects: tuple[str, ...] = ()
+    if head == flac.MAGIC:
+        defects = (_BESIDE_FLAC,)
+    elif _sniff_aac(head):
+        defects = (NOT_IN_GUIDE,)
+    for index, tag in enumerate(tags):
+        yield from id3.find(tag, id3.PLACE, (*defects, _SECOND) if index else defects)
+    if head == flac.MAGIC:
+        yield from flac.find(source, after)
+
+
+def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Writes the tags anew and copies the frames; of FLAC behind a tag, the label goes into its own comments."""
+    source = Source(stream, "MP3")
+    tags = list(id3.tags(source))
+    after = tags[-1].after if tags else 0
+    inside = source.read(after, min(4, source.size - after)) == flac.MAGIC
+    for index, tag in enumerate(tags):
+        target.write(id3.rewritten(tag, text if index == 0 and not inside else None))
+    if inside:
+        flac.put(source, target, text, after)
+        return
+    if not tags:
+        target.write(id3.made(text))
+    copy(stream, target, after)
+
+
+def _sniff_mp3(head: bytes) -> bool:
+    """An ID3v2 tag, or the header of an MPEG audio frame (ISO/IEC 11172-3, 2.4.2.3)."""
+    if head[:3] == b"ID3":
+        return len(head) >= 10 and head[3] in (2, 3, 4) and all(byte < 128 for byte in head[6:10])
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    version, layer, rate, frequency = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
+    # Layer I is left out: hardly a file has it, and UTF-16 text begins alike.
+    return version != 1 and layer in (1, 2) and rate not in (0, 15) and frequency != 3 and head[3] & 3 != 2
+
+
+def _sniff_aac(head: bytes) -> bool:
+    """The header of an ADTS frame (ISO/IEC 13818-7, 6.2)."""
+    return len(head) > 3 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13
+
+
+MP3 = Carrier("MP3", (".mp3",), _sniff_mp3, reader("MP3", _walk), _write)
+"""MP3, and any other file that begins with an ID3v2 tag."""
+
+AAC = Carrier("AAC", (".aac",), _sniff_aac, reader("AAC", _walk), _write)
+"""AAC in ADTS frames; with ID3v2 in front, where its label is, it is known as MP3 is, and its place called so."""
