@@ -54,8 +54,16 @@ def _files(rows: Rows, folder: Path) -> None:
         path, copy = folder / f"long.{suffix}", folder / f"copy.{suffix}"
         soundfile.write(path, speech(600), RATE)
         size = path.stat().st_size / 1e6
-        write = functools.partial(aigc_hooks.write_label, path, label, output=copy)
-        copied = functools.partial(shutil.copyfile, path, copy)
+
+        def write(path: Path = path, copy: Path = copy) -> None:
+            """To a new file each time: how a file system replaces an old one is its own affair."""
+            copy.unlink(missing_ok=True)
+            aigc_hooks.write_label(path, label, output=copy)
+
+        def copied(path: Path = path, copy: Path = copy) -> None:
+            copy.unlink(missing_ok=True)
+            shutil.copyfile(path, copy)
+
         rows.append(
             (f"`write_label` to a {size:.0f} MB {suffix} file", "copying it", 1.5, ratio(write, copied, rounds=40))
         )
