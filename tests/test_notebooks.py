@@ -117,6 +117,26 @@ def test_chatbot(run: Callable[[str], Any]) -> None:
     assert complaints(notebook) == []
 
 
+def test_speech(run: Callable[[str], Any]) -> None:
+    notebook = run("04_speech.ipynb")
+    assert text(notebook, "wrap") == "(Rhythm(start=0.0, end=1.1),)"
+    for cell in ("look", "settings"):
+        assert len(pictures(notebook, cell)) == 1
+    assert "data:audio/wav;base64" in text(notebook, "listen")
+    assert [line.split()[0] for line in text(notebook, "save").splitlines()] == ["voice.wav", "voice.flac", "voice.mp3"]
+    assert text(notebook, "save").count("acme True") == 3
+    assert text(notebook, "mp3").count("Rhythm(") == 1
+    assert text(notebook, "settings").startswith("2 labels")
+    assert "file: acme" in text(notebook, "own")
+    # The model makes its second part when the first has been taken.
+    lines = [line.strip() for line in text(notebook, "own").splitlines()]
+    assert lines[2] == "the model makes part 0"
+    assert lines[3].endswith("(the label)")
+    assert lines[5] == "the model makes part 1"
+    assert sum(line.endswith("(the label)") for line in lines) == 1
+    assert complaints(notebook) == []
+
+
 def test_the_plugin_is_short() -> None:
     notebook = nbformat.read(FOLDER / "02_write_a_plugin.ipynb", as_version=4)
     magic, *lines = next(cell for cell in notebook.cells if cell.id == "plugin").source.splitlines()
@@ -138,5 +158,5 @@ def test_committed_without_outputs(path: Path) -> None:
 
 
 def test_all_are_there() -> None:
-    names = ["01_quickstart.ipynb", "02_write_a_plugin.ipynb", "03_chatbot.ipynb"]
+    names = ["01_quickstart.ipynb", "02_write_a_plugin.ipynb", "03_chatbot.ipynb", "04_speech.ipynb"]
     assert [path.name for path in NOTEBOOKS] == names
