@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.hookspecs import hookimpl
+from aigc_hooks_tts.encoded import EDGE, GTTS
 from aigc_hooks_tts.engine import ENGINE
 from aigc_hooks_tts.libraries import LIBRARIES
 
 __all__ = ["aigc_adapter"]
+
+_ENGINES = {("pyttsx3", "Engine"): ENGINE, ("edge_tts", "Communicate"): EDGE, ("gtts", "gTTS"): GTTS}
 
 
 @hookimpl
@@ -22,8 +25,8 @@ def aigc_adapter(cls: type) -> Adapter | None:
     """Knows an object by the packages and names of its classes: asking imports nothing."""
     for base in cls.__mro__:
         place = (base.__module__.partition(".")[0], base.__name__)
-        if place == ("pyttsx3", "Engine"):
-            return ENGINE
+        if place in _ENGINES:
+            return _ENGINES[place]
         if place in LIBRARIES:
             seams = {name: seam for name, seam in LIBRARIES[place].items() if hasattr(cls, name)}
             return Adapter(place[0], seams) if seams else None
