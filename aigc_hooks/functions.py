@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
@@ -37,6 +38,8 @@ def labelling(function: Any, kind: str, provider: Provider, rate: int | None = N
     """
     if kind not in KINDS:
         raise ConfigError(f"kind = {kind!r}: a function makes {' or '.join(map(repr, KINDS))}")
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(labelling(function.__func__, kind, provider, rate))
     release = Release(kind, provider, rate, _name(function))
     function = original(function)
     if not callable(function):
@@ -53,15 +56,24 @@ def labelling(function: Any, kind: str, provider: Provider, rate: int | None = N
 
 def original(function: Any) -> Any:
     """The function that a labelling one was made from; any other as it is."""
-    mark = getattr(function, _MARK, None)
-    return mark[1] if mark and mark[0] is function else function
+    mark = _mark(function)
+    if mark is None:
+        return function
+    if isinstance(function, types.MethodType):
+        return types.MethodType(mark[1], function.__self__)
+    return type(function)(mark[1]) if isinstance(function, (staticmethod, classmethod)) else mark[1]
 
 
 def provider_of_function(function: Any) -> Provider | None:
     """The settings that a function labels with, or None."""
+    mark = _mark(function)
+    return mark[2] if mark else None
+
+
+def _mark(function: Any) -> tuple[Any, Any, Provider] | None:
     mark = getattr(function, _MARK, None)
-    found: Provider | None = mark[2] if mark and mark[0] is function else None
-    return found
+    # A method has the attributes of its function, which stands in it.
+    return mark if isinstance(mark, tuple) and mark[0] is getattr(function, "__func__", function) else None
 
 
 def _name(function: Any) -> str:
@@ -134,16 +146,24 @@ class Release:
     async def _awaited(self, output: Awaitable[Any]) -> Any:
         return self(await output)
 
-    def pieces(self, items: Iterator[Any]) -> Generator[Any, None, Any]:
+    def pieces(self, items: Any) -> Generator[Any, None, Any]:
         """The items of a stream, labelled."""
         if self.kind == "text":
             return (yield from spliced(items, text_splicer(self.provider, self.name)))
-        if self.kind == "image":
-            return (yield from map(self._whole, items))
-        stream = SoundStream(self.provider, self.name, self.rate)
-        for item in items:
-            yield from stream.put(item)
-        return (yield from stream.end())
+        returned: list[Any] = []
+
+        def bare() -> Generator[Any, None, None]:
+            returned.append((yield from items))
+
+        with closing(bare()) as source:  # and what it reads with it
+            if self.kind == "image":
+                yield from map(self._whole, source)
+            else:
+                stream = SoundStream(self.provider, self.name, self.rate)
+                for item in source:
+                    yield from stream.put(item)
+                yield from stream.end()
+        return returned[0]
 
     async def apieces(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         """``pieces`` of an asynchronous stream."""
@@ -153,9 +173,13 @@ class Release:
                     yield piece
             return
         stream = SoundStream(self.provider, self.name, self.rate)
-        async for item in items:
-            for piece in [self._whole(item)] if self.kind == "image" else stream.put(item):
-                yield piece
+        try:
+            async for item in items:
+                for piece in [self._whole(item)] if self.kind == "image" else stream.put(item):
+                    yield piece
+        finally:
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
         for piece in stream.end() if self.kind == "audio" else ():
             yield piece
 

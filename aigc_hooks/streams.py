@@ -25,8 +25,8 @@ logger = logging.getLogger("aigc_hooks.streams")
 class TextStream:
     """The labels of one text whose pieces are on their way out.
 
-    ``feed`` it each piece before the piece leaves, then call ``end`` once, or ``abort`` where no end came. The stages
-    run when the text is complete; for a label at the start they also run ahead of the first piece.
+    ``feed`` it each piece before the piece leaves, then call ``settle`` and ``end`` once, or ``abort`` where no end
+    came. The stages run when the text is complete; for a label at the start they also run ahead of the first piece.
 
     Args:
         provider: The settings.
@@ -53,8 +53,9 @@ class TextStream:
         """Takes a piece that is about to leave.
 
         Returns:
-            What goes before it, mostly nothing; or None where it must wait for the next one: blank text at the head of
-            a text whose label stands at the start.
+            What goes before it, mostly nothing; or None where it must wait for the next one. Only the head of a text
+            whose label stands at the start waits: while it is blank, or may become a whole HTML page, or its first line
+            the label itself.
 
         Raises:
             LabelError: The text cannot be labelled. The piece must not leave.
@@ -64,9 +65,24 @@ class TextStream:
             return ""
         if piece.isspace() or not piece:
             return None
+        if explicit.undecided("".join(self.pieces), self._provider):
+            return None
+        return self.settle()
+
+    def settle(self) -> str:
+        """Ends the waiting for more.
+
+        Returns:
+            What goes before the pieces that have waited, or nothing.
+
+        Raises:
+            LabelError: The text cannot be labelled. The pieces must not leave.
+        """
+        if not self.waiting:
+            return ""
         self.waiting = False
         head = "".join(self.pieces)
-        if not explicit.before(head, self._provider):
+        if not head.strip() or not explicit.before(head, self._provider):
             return ""
         artifact = Artifact(head, "text", self._source, part="head")
         self.pieces.clear()  # where it fails, nothing has left
@@ -114,8 +130,8 @@ class TextStream:
     def abort(self, reason: str = "the stream was broken off before its end") -> None:
         """Records that the text ended without its last label. What has left cannot be called back."""
         sent = "".join(self.pieces)
-        if self._forgiven or not sent.strip():
-            return
+        if self._forgiven or self.waiting or not sent.strip():
+            return  # nothing has left
         places = ["text start"] if self._begun else []
         artifact = Artifact("", "text", self._source, label=self.label, places=places)
         try:
@@ -186,16 +202,17 @@ class Splicer(Generic[T]):
 
     def end(self, passes: str = "") -> list[T]:
         """Ends the stream; returns what is still to leave."""
-        label = self.stream.end(passes)
+        before = "" if passes else self.stream.settle()
+        after = self.stream.end(passes)
         held = self.held.copy()
         self.held.clear()
-        if not label:
+        if not (before or after):
             return held
         assert self.last is not None
-        # Blank text that waited for a label at the start belongs before the one at the end.
-        texts = [item for item in held if self._text(item)]
-        rest = [item for item in held if not self._text(item)]
-        return [*texts, self._item(label, self.last), *rest]
+        # Of what is held, there may be text that waited to the end: it stands between the labels.
+        cut = max((place for place, item in enumerate(held, start=1) if self._text(item)), default=0)
+        first, last = ([self._item(label, self.last)] if label else [] for label in (before, after))
+        return [*first, *held[:cut], *last, *held[cut:]]
 
 
 def spliced(
@@ -203,6 +220,7 @@ def spliced(
     splicer: Splicer[T],
     passes: Callable[[], str] = str,
     step: Callable[[Iterator[T]], T] = next,
+    close: Callable[[], object] | None = None,
 ) -> Generator[T, None, Any]:
     """The items of a stream and its label.
 
@@ -211,6 +229,7 @@ def spliced(
         splicer: Made for it.
         passes: Asked at the end why the text is no content to label; empty labels it.
         step: Makes the next item.
+        close: Called if the stream is broken off before its end; None closes the bare stream.
 
     Returns:
         What the bare stream returns, if it is a generator.
@@ -241,7 +260,7 @@ def spliced(
     finally:
         if not ended:
             stream.abort()
-            if (close := getattr(items, "close", None)) is not None:
+            if (close := close or getattr(items, "close", None)) is not None:
                 close()
 
 
@@ -250,6 +269,7 @@ async def aspliced(
     splicer: Splicer[T],
     passes: Callable[[], str] = str,
     step: Callable[[AsyncIterator[T]], Awaitable[T]] = anext,
+    close: Callable[[], Awaitable[object]] | None = None,
 ) -> AsyncGenerator[T, None]:
     """``spliced`` for asynchronous streams."""
     ended = False
@@ -277,7 +297,7 @@ async def aspliced(
     finally:
         if not ended:
             stream.abort()
-            if (close := getattr(items, "aclose", None)) is not None:
+            if (close := close or getattr(items, "aclose", None)) is not None:
                 await close()
 
 
@@ -286,7 +306,8 @@ class LabelledStream:
 
     def __init__(self, bare: Any, provider: Provider, source: str) -> None:
         self._bare = bare
-        self._items = spliced(iter(bare), text_splicer(provider, source))
+        self._closed = False
+        self._items = spliced(iter(bare), text_splicer(provider, source), close=self._close_bare)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -297,8 +318,14 @@ class LabelledStream:
     def close(self) -> None:
         """Ends the stream early, and the bare one with it."""
         self._items.close()
-        if (close := getattr(self._bare, "close", None)) is not None:
-            close()
+        self._close_bare()
+
+    def _close_bare(self) -> None:
+        # Once: whether the stream is broken off by an error, by its reader, or both.
+        if not self._closed:
+            self._closed = True
+            if (close := getattr(self._bare, "close", None)) is not None:
+                close()
 
     def __enter__(self) -> LabelledStream:
         if (enter := getattr(self._bare, "__enter__", None)) is not None:
@@ -306,11 +333,12 @@ class LabelledStream:
         return self
 
     def __exit__(self, *error: Any) -> bool | None:
+        if (leave := getattr(self._bare, "__exit__", None)) is None:
+            self.close()
+            return None
+        self._closed = True  # by leaving it
         self._items.close()
-        if (leave := getattr(self._bare, "__exit__", None)) is not None:
-            return bool(leave(*error))
-        self.close()
-        return None
+        return bool(leave(*error))
 
 
 class LabelledAsyncStream:
@@ -318,7 +346,8 @@ class LabelledAsyncStream:
 
     def __init__(self, bare: Any, provider: Provider, source: str) -> None:
         self._bare = bare
-        self._items = aspliced(aiter(bare), text_splicer(provider, source))
+        self._closed = False
+        self._items = aspliced(aiter(bare), text_splicer(provider, source), close=self._close_bare)
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
@@ -329,8 +358,13 @@ class LabelledAsyncStream:
     async def aclose(self) -> None:
         """Ends the stream early, and the bare one with it."""
         await self._items.aclose()
-        if (close := getattr(self._bare, "aclose", None)) is not None:
-            await close()
+        await self._close_bare()
+
+    async def _close_bare(self) -> None:
+        if not self._closed:
+            self._closed = True
+            if (close := getattr(self._bare, "aclose", None)) is not None:
+                await close()
 
     async def __aenter__(self) -> LabelledAsyncStream:
         if (enter := getattr(self._bare, "__aenter__", None)) is not None:
@@ -338,11 +372,12 @@ class LabelledAsyncStream:
         return self
 
     async def __aexit__(self, *error: Any) -> bool | None:
+        if (leave := getattr(self._bare, "__aexit__", None)) is None:
+            await self.aclose()
+            return None
+        self._closed = True  # by leaving it
         await self._items.aclose()
-        if (leave := getattr(self._bare, "__aexit__", None)) is not None:
-            return bool(await leave(*error))
-        await self.aclose()
-        return None
+        return bool(await leave(*error))
 
 
 def text_splicer(provider: Provider, source: str) -> Splicer[Any]:

@@ -107,6 +107,33 @@ def test_methods_of_every_kind() -> None:
     assert text(bot.plain.__wrapped__.__get__(bot))("hi") == "bot hi" + LABEL
 
 
+def test_decorators_in_either_order_and_methods_of_objects() -> None:
+    class Bot:
+        @wrap(kind="text", provider=ACME)
+        @staticmethod
+        def static(word: str) -> str:
+            return word
+
+        @wrap(kind="text", provider=ACME)
+        @classmethod
+        def of_class(cls, word: str) -> str:
+            return word
+
+        @wrap(kind="text", provider=ACME)
+        def plain(self, word: str) -> str:
+            return word
+
+    bot = Bot()
+    for method in (bot.static, Bot.static, bot.of_class, Bot.of_class, bot.plain):
+        assert method("hi") == "hi" + LABEL
+        assert is_wrapped(method)
+        assert unwrap(method)("hi") == "hi"
+    for name in ("static", "of_class"):
+        assert type(unwrap(vars(Bot)[name])) is type(vars(Bot)[name])
+    again = wrap(bot.plain, kind="text", provider=ACME, text={"wording": "AI合成"})
+    assert again("hi") == "hi\n\nAI合成"
+
+
 async def test_callables_that_return_streams_and_awaitables() -> None:
     assert list(text(lambda: iter(["a"]))()) == ["a", LABEL]
     assert await text(lambda: ask("hi"))() == "hi" + LABEL
@@ -212,6 +239,41 @@ def test_pictures() -> None:
     assert aigc_hooks.read_label(next(lazy)).found
     with pytest.raises(UnsupportedOutputError, match="str, which cannot be labelled"):
         wrap(lambda: "a.png", kind="image", provider=ACME)()
+
+
+async def test_streams_of_pictures_end_their_source_and_keep_what_it_returns() -> None:
+    closed: list[str] = []
+
+    def frames() -> Iterator[Any]:
+        try:
+            for _ in range(2):
+                yield Image.new("RGB", (64, 64))
+            return "done"
+        finally:
+            closed.append("sync")
+
+    async def aframes() -> AsyncIterator[Any]:
+        try:
+            for _ in range(2):
+                yield Image.new("RGB", (64, 64))
+        finally:
+            closed.append("async")
+
+    source = frames()  # held here, so that nothing but the stream can end it
+    found = wrap(source, kind="image", provider=ACME)
+    assert aigc_hooks.read_label(next(found)).found
+    found.close()
+    assert closed == ["sync"]
+    asource = aframes()
+    afound = wrap(asource, kind="image", provider=ACME)
+    assert aigc_hooks.read_label(await anext(afound)).found
+    await afound.aclose()
+    assert closed == ["sync", "async"]
+
+    def outer() -> Iterator[Any]:
+        yield (yield from wrap(frames, kind="image", provider=ACME)())
+
+    assert list(outer())[2] == "done"
 
 
 async def test_many_at_once() -> None:

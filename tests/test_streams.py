@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +23,12 @@ STYLES: list[dict[str, Any]] = [
     {"position": position, "mark": mark} for position in ("end", "start", "both") for mark in ("notice", "corner")
 ]
 pieces = st.lists(
-    st.sampled_from(["word", " ", "\n", "", "{", '{"a":1}', "[", "]", "```\n", "字", ".", NOTICE[:4], "\t"]),
+    st.sampled_from(
+        [
+            *("word", " ", "\n", "", "{", '{"a":1}', "[", "]", "```\n", "- ```\n", "字", ".", "\t", "1", "_"),
+            *(NOTICE[:4], NOTICE[4:], NOTICE, "ᴬ", "ᴵ", "<", "!", "html", "<HT", "ML>", "<!--", "-->"),
+        ]
+    ),
     max_size=10,
 )
 
@@ -45,6 +51,7 @@ async def collected(items: list[str], by: Provider) -> list[str]:
 
 @pytest.fixture
 def trail(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
+    gc.collect()  # streams that another test broke off are recorded when they go
     caplog.set_level(logging.INFO, logger="aigc_hooks.audit")
     return lambda: [json.loads(each.getMessage()) for each in caplog.records if each.name == "aigc_hooks.audit"]
 
@@ -80,7 +87,7 @@ def test_what_leaves_is_the_pieces_in_their_order_and_the_label(items: list[str]
     by = provider(style)
     sign = sign_of(by).text
     found = list(stream(items, by))
-    labels = [piece for piece in found if sign in piece]
+    labels = [piece for piece in found if sign in piece and piece not in items]
     assert [piece for piece in found if piece not in labels] == items
     assert len(labels) <= (2 if style["position"] == "both" else 1)
 
@@ -107,6 +114,35 @@ def test_only_what_has_no_content_waits() -> None:
     assert list(stream(["", "a", "", "b", "", ""])) == ["", "a", "", "b", LABEL, "", ""]
     start = provider({"position": "start"})
     assert list(stream(["", " ", "a"], start)) == ["", f"{NOTICE}\n\n", " ", "a"]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        (["<", "html><p>x"], ["<", "html><p>x", LABEL]),
+        (["<", "!DOCTYPE html>"], ["<", "!DOCTYPE html>", LABEL]),
+        (["<", " x"], [f"{NOTICE}\n\n", "<", " x"]),
+        ([NOTICE[:3], NOTICE[3:], "\n\nx"], [NOTICE[:3], NOTICE[3:], "\n\nx"]),
+        ([NOTICE[:3], "x"], [f"{NOTICE}\n\n", NOTICE[:3], "x"]),
+        (["<"], [f"{NOTICE}\n\n", "<"]),
+        (["", "#", "", " "], ["", f"{NOTICE}\n\n", "#", "", " "]),
+        ([NOTICE, "是标识"], [f"{NOTICE}\n\n", NOTICE, "是标识"]),
+        (["**", "本内容由AI生成", "**", "\n", "x"], ["**", "本内容由AI生成", "**", "\n", "x"]),
+        (["#", " x"], [f"{NOTICE}\n\n", "#", " x"]),
+        (["[", "x"], ["[", "x", LABEL]),
+    ],
+)
+def test_a_label_at_the_start_waits_while_it_may_have_no_place_there(items: list[str], expected: list[str]) -> None:
+    by = provider({"position": "start"})
+    assert list(stream(items, by)) == expected
+    assert label("".join(items), provider=by) == "".join(expected)
+
+
+def test_what_waited_and_never_left_is_not_recorded(trail: Any) -> None:
+    found = stream(Source(" ", "<", error=ConnectionError("gone")), provider({"position": "start"}))
+    with pytest.raises(ConnectionError, match="gone"):
+        next(found)
+    assert trail() == []
 
 
 @pytest.mark.parametrize("items", [[], [""], [" ", "\n"], ['{"a":', " 1}"], ["[", "]"]])
@@ -232,9 +268,27 @@ def test_an_error_comes_through_as_it_is(trail: Any) -> None:
     assert [line["outcome"] for line in trail()] == ["aborted"]
 
 
-def test_a_stream_that_was_never_begun_is_closed() -> None:
-    source = Source("a")
-    labelled(source).close()
+@pytest.mark.parametrize("taken", [0, 1, 3])
+async def test_the_source_is_closed_once(taken: int) -> None:
+    source = Source("a", "b")
+    found = labelled(source)
+    assert len([piece for _, piece in zip(range(taken), found, strict=False)]) == taken
+    found.close()
+    found.close()
+    assert source.done == ["close"]
+    source = AsyncSource("a", "b")
+    found = labelled(source)
+    for _ in range(taken):
+        await anext(found)
+    await found.aclose()
+    await found.aclose()
+    assert source.done == ["close"]
+
+
+def test_what_cannot_be_labelled_closes_the_source() -> None:
+    source = Source("a", 5)  # type: ignore[arg-type]
+    with pytest.raises(aigc_hooks.UnsupportedOutputError, match="yields strings"):
+        list(labelled(source))
     assert source.done == ["close"]
 
 
@@ -245,19 +299,22 @@ def test_with() -> None:
     assert source.done == ["enter", "exit"]
     with labelled(iter(["a"])) as found:
         assert next(found) == "a"
+    source = Source("a", "b")
+    with labelled(source) as found:
+        next(found)
+    assert source.done == ["enter", "exit"]
 
 
 async def test_async_with_and_aclose(trail: Any) -> None:
     source = AsyncSource("a", "b")
     async with labelled(source) as found:
         assert await anext(found) == "a"
-    assert source.done[0] == "enter"
-    assert "exit" in source.done
+    assert source.done == ["enter", "exit"]
     source = AsyncSource("a", "b")
     found = labelled(source)
     assert await anext(found) == "a"
     await found.aclose()
-    assert "close" in source.done
+    assert source.done == ["close"]
     with pytest.raises(StopAsyncIteration):
         await anext(found)
     assert [line["outcome"] for line in trail()] == ["aborted"] * 2

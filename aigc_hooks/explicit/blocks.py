@@ -2,6 +2,8 @@
 
 A label behind it would be taken for code, or would not be shown at all. A text that a model was not let to finish often
 ends so.
+
+Definitions of references (``[1]: address``) are taken for paragraphs: that differs where a line of hyphens follows.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class _Scan:
 
     def over(self, text: str) -> str | None:
         for line in text.split("\n"):
-            self._take(line.rstrip("\r").expandtabs(4))
+            self._take(line.expandtabs(4).rstrip(" \r"))
         if self.leaf.end is None:
             return None
         return "" if self.around else self.leaf.end
@@ -123,6 +125,8 @@ class _Scan:
 
     def _stay(self, line: str) -> tuple[int, int]:
         """How many of the lists and quotations around go on in a line, and where their marks end."""
+        if not line:  # a list goes on, a quotation does not
+            return (self.around.index(0) if 0 in self.around else len(self.around)), 0
         at = kept = 0
         for width in self.around:
             indent = _indent(line, at)

@@ -26,16 +26,17 @@ CORNER = "AI"
 _SUPERSCRIPT = str.maketrans("AI", "ᴬᴵ")
 
 _WINDOW = 512
-"""How many characters at an end of a text are looked at for a label."""
+"""How many characters beside a label may make up a line with it, or its surroundings."""
 
 # What people and models put around a notice, or leave away.
 _EDGES = "()（）[]【】〔〕「」『』<>《》*_~`-—–=#|.。:：!！\"'“”"
 
 _FIRST = re.compile(r"\S")
-# A line that a corner mark at its end would break: a fence, a table row, a rule, indented code, markup.
-_BLOCK = re.compile(r"\s*(?:`{3}|~{3}|\||[-*_=]{3,}\s*\Z|</)|(?: {4}|\t)")
-# A beginning that a corner mark before it would break is anything but a word or a quotation.
-_WORD = re.compile(r"[\w“‘「『《（]")
+# A line that a corner mark at its end would break: one without a word, as fences, rules and formulas end; markup, table
+# rows, indented code, addresses of the web.
+_BLOCK = re.compile(r"[\W_]*\Z|\s*[<|]|.*(?: {4}|\t|\|\Z|://\S*\Z)")
+# A beginning that a corner mark before it would break is anything but a word or a quotation; a number may begin a list.
+_WORD = re.compile(r"[^\W\d_]|[“‘「『《（]")
 _WHOLE_PAGE = re.compile(r"<[!?]|<html", re.IGNORECASE)
 
 
@@ -86,7 +87,9 @@ def left_alone(text: str) -> str:
     try:
         # Numbers stay text: one of ten thousand digits is no reason to fail.
         json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        pass  # lists in a thousand lists, which are no sentence
+    except ValueError:
         return ""
     return "one JSON document"
 
@@ -104,14 +107,14 @@ def before(text: str, provider: Provider) -> str:
 def after(text: str, provider: Provider) -> str:
     """What goes after a text; empty where nothing is asked for, or the label is there."""
     sign = sign_of(provider)
-    if _ends(text, sign):
-        return ""
     if provider.text.position == "start" and (_begins(text, sign) or _takes_start(text)):
+        return ""
+    closing = open_block(text) if provider.text.markup == "plain" else None
+    if closing is None and _ends(text, sign):
         return ""
     if provider.text.markup == "html":
         return sign.text if sign.corner else f"\n{sign.text}"
     end = text[-_WINDOW:]
-    closing = open_block(text)
     if closing:  # in a block of code, the label would be taken for code
         return ("" if end.endswith("\n") else "\n") + f"{closing}\n\n{sign.text}"
     if sign.corner and closing is None and not end[-1:].isspace() and not _BLOCK.match(end[end.rfind("\n") + 1 :]):
@@ -147,6 +150,25 @@ def _labels(sign: Sign) -> re.Pattern[str]:
     return re.compile(f"{first}|{line}{inline}")
 
 
+def undecided(text: str, provider: Provider) -> bool:
+    """Whether the beginning of a stream cannot tell yet what may go before it.
+
+    It is blank; or it may become a whole HTML page; or its first line may become the label, or a sentence about it.
+    """
+    sign = sign_of(provider)
+    first = _FIRST.search(text)
+    if first is None:
+        return True
+    begun = text[first.start() : first.start() + _window(sign)]
+    if len(begun) == _window(sign) or first[0] in "{[":
+        return False
+    if "<html".startswith(begun.rstrip().lower()):
+        return True
+    if _is_exact(sign):
+        return begun != sign.text and sign.text.startswith(begun)
+    return "\n" not in begun and _bare(sign.words).startswith(_bare(begun))
+
+
 def _takes_start(text: str) -> bool:
     """Whether a label may stand before a text.
 
@@ -158,24 +180,39 @@ def _takes_start(text: str) -> bool:
 
 
 def _begins(text: str, sign: Sign) -> bool:
-    start = text[: _WINDOW + 2 * len(sign.text)].lstrip()
-    return _is_label(start.partition("\n")[0], sign, start.startswith(sign.text))
+    first = _FIRST.search(text)
+    if first is None:
+        return False
+    start = text[first.start() : first.start() + _window(sign)]
+    if _is_exact(sign):
+        return start.startswith(sign.text)
+    line, more, _ = start.partition("\n")
+    return (bool(more) or len(start) < _window(sign)) and _is_notice(line, sign)
 
 
 def _ends(text: str, sign: Sign) -> bool:
-    window = _WINDOW + 2 * len(sign.text)
-    end = text[-window:].rstrip() or text.rstrip()[-window:]
-    return _is_label(end[end.rfind("\n") + 1 :], sign, end.endswith(sign.text))
+    end = text.rstrip()[-_window(sign) :]
+    if _is_exact(sign):
+        return end.endswith(sign.text)
+    _, more, line = end.rpartition("\n")
+    return (bool(more) or len(end) < _window(sign)) and _is_notice(line, sign)
 
 
-def _is_label(line: str, sign: Sign, exact: bool) -> bool:
-    """Whether the line at an end of a text is the label.
+def _window(sign: Sign) -> int:
+    """How many characters at an end of a text are looked at; a line that is longer is no label."""
+    return _WINDOW + 2 * len(sign.text)
 
-    A notice is a line of its own, also as a model would write it: in other brackets, bold, or spaced out. In a sentence
-    it is a quotation.
+
+def _is_exact(sign: Sign) -> bool:
+    """Whether a label is known by its markup, wherever on the line it stands."""
+    return sign.corner or sign.text != sign.words
+
+
+def _is_notice(line: str, sign: Sign) -> bool:
+    """Whether a line is the notice, also as a model would write it: in other brackets, bold, or spaced out.
+
+    In a sentence it is a quotation.
     """
-    if sign.corner or sign.text != sign.words:
-        return exact
     return _bare(line) == _bare(sign.words)
 
 

@@ -94,8 +94,9 @@ def labelled_text(on_finalized_text: Callable[..., Any], provider: Provider) -> 
         pieces = state.take(text)
         if stream_end:
             del vars(self)[_TEXT]
-            label = state.stream.end(_passes(state, vars(self).get("tokenizer")))
-            pieces = [*pieces, *filter(None, (state.held, label))]
+            passes = _passes(state, vars(self).get("tokenizer"))
+            before = "" if passes else state.stream.settle()
+            pieces = [*pieces, *filter(None, (before, state.held, state.stream.end(passes)))]
         for piece in pieces[:-1]:
             on_finalized_text(self, piece)
         return on_finalized_text(self, pieces[-1], stream_end)

@@ -104,6 +104,28 @@ def test_a_paragraph_of_its_own_needs_no_more_than_one_empty_line() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "see https://example.com/a",
+        "$$\nx\n$$",
+        "Title\n-",
+        "- - -",
+        "| a | " + "b " * 400 + "|",
+        "- ```\n  code",
+        "-     code",
+        "<br/>",
+    ],
+)
+def test_a_corner_mark_at_what_it_would_break_is_a_paragraph(text: str) -> None:
+    assert label(text, producer="acme", text={"mark": "corner"}) == f"{text}\n\nᴬᴵ"
+
+
+@pytest.mark.parametrize("text", ["1. a\n2. b", "1) a", "___\na", "- a", "> a", "# a", "`a`", "<b>a</b>", " a"])
+def test_a_corner_mark_before_what_it_would_break_is_a_paragraph(text: str) -> None:
+    assert label(text, producer="acme", text={"mark": "corner", "position": "start"}) == f"ᴬᴵ\n\n{text}"
+
+
+@pytest.mark.parametrize(
     "text", ["# 标题", "- one\n- two", "| a | b |", "```\ncode\n```", "---", "a\n", "    indented", "a</div>\n</div>"]
 )
 def test_a_corner_mark_breaks_no_block(text: str) -> None:
@@ -170,6 +192,30 @@ def test_an_unlawful_or_quoted_one_is_not_taken_for_the_label(written: str) -> N
     assert label(text, provider=provider()) == f"{text}\n\n{NOTICE}"
 
 
+@pytest.mark.parametrize("many", [1, 509, 510, 511, 512, 513, 525, 5000])
+def test_blank_ends_hide_no_label_and_make_none(many: int) -> None:
+    for blank in (" " * many, "\n" * many):
+        both = provider({"position": "both"})
+        once = f"{blank}{NOTICE}\n\n{TEXT}\n\n{NOTICE}{blank}"
+        assert label(once, provider=both) == once
+        quoted = f"{TEXT}{NOTICE}{blank}"
+        assert label(quoted, provider=provider()).count(NOTICE) == 2
+
+
+@pytest.mark.parametrize("edge", ["*", "—", " "])
+def test_the_end_of_a_long_line_is_no_label(edge: str) -> None:
+    for many in range(480, 560):
+        quoted = f"他写道{edge * many}{NOTICE}"
+        assert label(quoted, provider=provider()) == f"{quoted}\n\n{NOTICE}"
+
+
+@pytest.mark.parametrize("text", [f"```\ncode\n{NOTICE}", f"- ```\n  code\n  {NOTICE}", f"<!--\n{NOTICE}"])
+def test_a_label_in_an_open_block_does_not_count(text: str) -> None:
+    made = label(text, provider=provider())
+    assert paragraphs(made)[-1] == NOTICE
+    assert label(made, provider=provider()) == made
+
+
 def test_a_longer_wording_than_the_window_is_known_again() -> None:
     settings = provider({"wording": "本内容由AI生成" * 100, "position": "both"})
     once = label(TEXT, provider=settings)
@@ -190,6 +236,8 @@ def test_a_longer_wording_than_the_window_is_known_again() -> None:
         '{"number": ' + "9" * 10_000 + "}",
         "[NaN, Infinity, -1e999]",
         '{"a": 1}' + " " * 2000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 2000 + "[]" + "}" * 2000,
     ],
 )
 @pytest.mark.parametrize("position", POSITIONS)
@@ -301,13 +349,18 @@ def test_the_label_is_a_paragraph_after_any_blocks() -> None:
         if made != text:
             assert paragraphs(made)[-1] == NOTICE, text
             assert code(made) == code(text), text
+        made = label(text, producer="acme", text={"mark": "corner", "position": "both"})
+        assert code(made) == code(text), text
 
 
-@pytest.mark.parametrize("text", ["`" * 300_000, "~" * 300_000, "\n" * 300_000 + "x", "> " * 100_000, "- " * 100_000])
+@pytest.mark.parametrize(
+    "text", ["`" * 300_000, "~" * 300_000, "\n" * 300_000 + "x", "> " * 100_000, "- " * 100_000, "a ``` " * 50_000]
+)
 @pytest.mark.parametrize("style", [{}, {"mark": "corner", "position": "both"}])
 def test_hostile_texts_are_labelled(text: str, style: Any) -> None:
-    made = label(text + "\nx", provider=provider(style))
-    assert sign_of(provider(style)).text in made[-40:]
+    for end in ("\nx", "\n - ```\n\n```\nx"):  # the second is read line by line
+        made = label(text + end, provider=provider(style))
+        assert sign_of(provider(style)).text in made[-40:]
 
 
 # HTML
