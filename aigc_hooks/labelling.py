@@ -50,11 +50,12 @@ def label(
             place. A list or tuple of them, nested or not. A path: the file is labelled in place or to ``output``.
             A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
             GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
-            no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed.
+            no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed. A
+            sound file keeps its format and its tags; one that is stored with losses is encoded anew.
             With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.sound``), and a new one is
             returned.
         provider: Name of a provider in the configuration, or a ``Provider``.
-        output: For a path only: where the labelled file goes; its suffix chooses the format.
+        output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
         rate: For sound: samples a second, 8,000 to 192,000.
         **overrides: Settings of ``Provider`` for this call.
 

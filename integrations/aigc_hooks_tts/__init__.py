@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks_tts.encoded import EDGE, GTTS
+from aigc_hooks_tts.encoded import EDGE, GOOGLE
 from aigc_hooks_tts.engine import ENGINE
 from aigc_hooks_tts.libraries import LIBRARIES
 
 __all__ = ["aigc_adapter"]
 
-_ENGINES = {("pyttsx3", "Engine"): ENGINE, ("edge_tts", "Communicate"): EDGE, ("gtts", "gTTS"): GTTS}
+_ENGINES = {("pyttsx3", "Engine"): ENGINE, ("edge_tts", "Communicate"): EDGE, ("gtts", "gTTS"): GOOGLE}
 
 
 @hookimpl
