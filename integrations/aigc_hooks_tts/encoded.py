@@ -254,7 +254,8 @@ class EncodedSound:
         import numpy
 
         size = round(_STAND_IN * frame.rate)
-        noise = _SPEECH_LEVEL * numpy.random.default_rng(0).standard_normal(size).astype(numpy.float32)
+        # Of no seed: the sound behind a label is what the label is known by, and nobody else's may be like it.
+        noise = _SPEECH_LEVEL * numpy.random.default_rng().standard_normal(size).astype(numpy.float32)
         like = noise if frame.channels == 1 else numpy.stack([noise] * frame.channels, axis=1)
         first: Artifact | None = None
         parts: dict[str, bytes] = {}
