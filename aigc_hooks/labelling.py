@@ -11,7 +11,7 @@ from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
 from aigc_hooks.errors import ForeignLabelError, LabelError, UnsupportedOutputError
 from aigc_hooks.labels import Label
-from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.media import is_array, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
 
@@ -52,8 +52,9 @@ def label(
             GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
             no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed. A
             sound file keeps its format and its tags; one that is stored with losses is encoded anew.
-            With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.sound``), and a new one is
-            returned.
+            With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
+            is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
+            ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
         rate: For sound: samples a second, 8,000 to 192,000.
@@ -84,9 +85,9 @@ def labelled(content: Any, provider: Provider, source: str = "", rate: int | Non
         source: What made it, for the audit record.
         rate: Of sound, samples a second.
     """
-    if isinstance(content, (list, tuple)) and not (
-        rate is not None and content and isinstance(content[0], (int, float))
-    ):
+    if (held := sound_in(content)) is not None:
+        return _held(content, held, provider, source, rate)
+    if isinstance(content, (list, tuple)) and not (rate is not None and is_samples(content)):
         items = [labelled(item, provider, source, rate) for item in content]
         if isinstance(content, list):
             content[:] = items
@@ -100,11 +101,33 @@ def labelled(content: Any, provider: Provider, source: str = "", rate: int | Non
     return artifact.content
 
 
+def _held(content: Any, held: tuple[Any, Any, Any], provider: Provider, source: str, rate: int | None) -> Any:
+    """Labels the sound in a container that tells its rate."""
+    place, _, own = held
+    if rate is not None and rate != own:
+        raise UnsupportedOutputError(
+            f"rate = {rate!r}, and the sound comes with {own!r}: leave rate= away, or give the samples alone",
+            stage="detect",
+        )
+    made = labelled(content[place], provider, source, own)
+    if not isinstance(content, tuple):
+        content[place] = made
+        return content
+    items = [made if at == place else item for at, item in enumerate(content)]
+    return type(content)(*items) if hasattr(content, "_fields") else type(content)(items)
+
+
 def _same(one: object, other: object) -> bool:
     return one is other
 
 
 def _modality(content: Any) -> str:
+    if (is_array(content) or is_tensor(content)) and content.ndim == 1:
+        raise UnsupportedOutputError(
+            f"an array of shape {tuple(content.shape)} is no picture; of sound give the rate, in samples a second: "
+            "label(audio, rate=24000)",
+            stage="detect",
+        )
     if is_picture(content) or is_array(content) or is_tensor(content):
         return "image"
     if isinstance(content, str):

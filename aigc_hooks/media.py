@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from numbers import Real
 from typing import Any, cast
 
 
@@ -59,6 +60,30 @@ def pictures_in(value: Any) -> Iterator[Any]:
             yield from pictures_in(item)
 
 
+def is_samples(value: object) -> bool:
+    """Whether a value can be samples of sound: an array, a tensor, or a list of numbers."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], Real) and not isinstance(value[0], bool)
+    return (is_array(value) or is_tensor(value)) and cast(Any, value).ndim > 0
+
+
+def sound_in(value: Any) -> tuple[Any, Any, Any] | None:
+    """The keys of samples and rate, and the rate, of a container that holds both; None for anything else.
+
+    Such are tuples that begin with both, in either order, as ``(24000, samples)``, and mappings with ``"audio"`` and
+    ``"sampling_rate"``, as the pipelines of transformers return.
+    """
+    if isinstance(value, MutableMapping):
+        names = ("audio", "sampling_rate")
+        return (*names, value[names[1]]) if all(name in value for name in names) else None
+    if not isinstance(value, tuple) or len(value) < 2:
+        return None
+    for samples, rate in ((0, 1), (1, 0)):
+        if isinstance(value[rate], Real) and not isinstance(value[rate], bool) and is_samples(value[samples]):
+            return samples, rate, value[rate]
+    return None
+
+
 MOST_CHANNELS = 8
 """Most channels that sound may have where its longer axis does not tell which one is time."""
 
@@ -66,13 +91,20 @@ MOST_CHANNELS = 8
 def time_axis(value: Any) -> int:
     """Which axis of sound is time: of (N,), (C,N), (N,C), (B,N), (B,C,N) and (B,N,C).
 
+    Channels are few, at most 8, and samples are many. Where both axes are short, time is the last, as models have the
+    habit; where both are longer than 8, the longer one is, if that is the last: a batch of sounds.
+
     Raises:
-        ValueError: It has no axis, or more than three.
+        ValueError: It has no axis, more than three, or more channels than tell which axis is time.
     """
     shape = tuple(value.shape)
     if len(shape) not in (1, 2, 3):
         raise ValueError(f"sound has the shape (N,), (C,N), (N,C) or (B,C,N), found {shape}")
     if len(shape) == 1:
         return 0
-    # Channels are few and samples are many. Where both are few, time is last, as models have the habit.
+    if shape[-1] > MOST_CHANNELS and MOST_CHANNELS < shape[-2] >= shape[-1]:
+        raise ValueError(
+            f"sound of shape {shape} has more than {MOST_CHANNELS} channels, and nothing tells which axis is time: "
+            f"give (C,N) or (N,C) with at most {MOST_CHANNELS}, or a batch of sounds as (B,N)"
+        )
     return len(shape) - 2 if shape[-1] <= MOST_CHANNELS < shape[-2] else len(shape) - 1

@@ -1,97 +1,244 @@
 """How the label of sound is found again when it is saved.
 
 A picture carries its label in ``info``; samples have no such place, and scripts do with them what they like: make
-other arrays of them, scale them to integers, join them. So the samples themselves are asked: behind a label that can be
-heard, the beginning of the content is compared with that of the sounds that were labelled in this process.
+other arrays of them, scale them to integers, join them. So the samples themselves are asked: the content beside a label
+that can be heard is compared with that of the sounds that were labelled in this process.
+
+What is kept of each is a print: the first samples that can be heard, and a few now and then in the two seconds behind;
+with the label at the end only, the last ones, and those before.
+The first decide whether it is one of ours, all together which one: voices begin alike. It is found again after
+``asarray``, ``tolist`` and a round trip through torch, as integers or floating point of any size, louder, fainter,
+faded and inverted, in any layout, one channel or the mean of all, one sound of a batch, with more sound behind, a
+little silence before, or the end cut off. It is not after resampling, mixing, filtering or lossy coding, nor in another
+process, unless that was forked since.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import os
+import threading
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from aigc_hooks.errors import LabelError
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
+from aigc_hooks.styles import AudioStyle
 
 MOST = 4096
-"""How many labelled sounds are remembered; the oldest are forgotten."""
+"""How many sounds of one rate and style are remembered; the oldest are forgotten. A channel counts as a sound."""
 
-_SECONDS = 2.0
-_SIZE = 512
-_LAG = 48
-_ONSET = 0.1
+_MOST_SHELVES = 8
+"""For how many pairs of rate and style."""
+
+_MOST_ROWS = 64
+"""How many channels and sounds of one batch are remembered by themselves."""
+
+_SECONDS = 2.2
+_HEAD = 512
+_LEAST = 64
+"""Fewer samples than these are like too many others: such a piece counts as silent."""
+
+_PLACES, _EVERY, _SIZE = 8, 0.2, 32
+_LAG = 64
+"""How many samples earlier or later the content may begin than it did: fades and rounding move its first sound."""
+
+_ONSET = 0.05
+"""From which share of the amplitude of the label a sample is heard: what follows later cannot change that."""
+
 _ALIKE, _SAME = 0.98, 0.99999
+_CHUNK = 256
 
 
-class _Kept(NamedTuple):
-    rate: int
-    print: Any
-    label: Label
-    provider: Provider
+class _Print(NamedTuple):
+    """What is kept of one sound: its first samples that can be heard, how many, later ones, and the silence before."""
+
+    head: Any
+    heard: int
+    places: Any
+    silence: int
 
 
-_kept: deque[_Kept] = deque(maxlen=MOST)
+class _Shelf:
+    """The prints of one rate and style, in a ring that grows."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.made = 0
+        self.entries: list[tuple[Label, Provider, _Print]] = []
+        self.heads: Any = None
+        self.counts: Any = None
+
+    def add(self, found: _Print, label: Label, provider: Provider) -> None:
+        import numpy
+
+        at = self.made % MOST
+        self.made += 1
+        if at >= len(self.entries):
+            if self.heads is None or at >= len(self.heads):
+                size = min(max(64, 2 * at), MOST)
+                heads: Any = numpy.zeros((size, _HEAD), numpy.float32)
+                counts: Any = numpy.zeros(size, numpy.intp)
+                if at:
+                    heads[:at], counts[:at] = self.heads, self.counts
+                self.heads, self.counts = heads, counts
+            self.entries.append((label, provider, found))
+        self.entries[at] = (label, provider, found)
+        self.heads[at], self.counts[at] = found.head, found.heard
+
+    def best(self, sound: Any, onset: int | None) -> tuple[float, Label, Provider] | None:
+        """The print that is most like the content of a sound, the newest of equals."""
+        import numpy
+
+        newest = self.made % MOST if self.made > MOST else len(self.entries)
+        order = [(newest - 1 - n) % len(self.entries) for n in range(len(self.entries))]
+        if onset is None:
+            found = next((n for n in order if not self.counts[n]), None)
+            return None if found is None else (_ALIKE, *self.entries[found][:2])
+        begin = onset - _LAG
+        part: Any = numpy.zeros(_HEAD + 2 * _LAG, numpy.float32)
+        inner = sound[max(begin, 0) : begin + len(part)]
+        part[max(-begin, 0) : max(-begin, 0) + len(inner)] = inner
+        windows = numpy.lib.stride_tricks.sliding_window_view(part, _HEAD)
+        energy = numpy.concatenate([[0.0], numpy.cumsum(part * part, dtype=numpy.float64)])
+        best: tuple[float, int] | None = None
+        # As it was put there, which is a look at one place; then earlier and later, the newest first.
+        for lags, step in ((slice(_LAG, _LAG + 1), MOST), (slice(None), _CHUNK)):
+            for first in range(0, len(order), step):
+                chosen = numpy.array(order[first : first + step])
+                alike = numpy.abs(windows[lags] @ self.heads[chosen].T)  # of either polarity
+                starts = numpy.arange(2 * _LAG + 1)[lags][:, None]
+                sizes = energy[starts + self.counts[chosen][None]] - energy[starts]
+                alike /= numpy.sqrt(numpy.maximum(sizes, 1e-30))
+                lag, peak = alike.argmax(axis=0), alike.max(axis=0)
+                for n in numpy.flatnonzero(peak >= _ALIKE):
+                    place = int(chosen[n])
+                    at = begin + int(starts[lag[n], 0])
+                    likeness = _rest(self.entries[place][2], sound, at, self.rate) + float(peak[n])
+                    if best is None or likeness > best[0] + 1e-6:
+                        best = (likeness, place)
+                    if likeness >= 2 * _SAME:
+                        break
+            if best is not None and best[0] >= 2 * _SAME:
+                break
+        if best is None:
+            return self._silent(order, onset)
+        return (best[0], *self.entries[best[1]][:2])
+
+    def _silent(self, order: list[int], onset: int) -> tuple[float, Label, Provider] | None:
+        """A sound of which the first piece was silent, when it was labelled, and is silent here."""
+        for place in order:
+            label, provider, found = self.entries[place]
+            if not found.heard and found.silence <= onset:
+                return 0.0, label, provider
+        return None
+
+
+_shelves: OrderedDict[tuple[int, AudioStyle], _Shelf] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _renew() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 def remember(audio: Any, rate: int, label: Label, provider: Provider) -> None:
-    """Keeps the label of a sound that has been labelled."""
-    found = _print(audio, rate, provider, 0)
-    if found is not None:
-        _kept.append(_Kept(rate, found, label, provider))
+    """Keeps the label of a sound that has been labelled: a whole one, or the piece of one that is beside the label."""
+    from aigc_hooks.explicit import samples, sound
+
+    style = provider.audio
+    parts = sound.content(audio, rate, style, _SECONDS)
+    if not parts:
+        return
+    checked = samples.samples_of(audio)
+    if len(parts) > 1 and len(channels := samples.rows(checked)) <= _MOST_ROWS:
+        parts = [parts[0], *(part for row in channels for part in sound.content(row, rate, style, _SECONDS))]
+    with _lock:
+        key = (rate, style)
+        if key not in _shelves:
+            while len(_shelves) >= _MOST_SHELVES:
+                _shelves.popitem(last=False)
+            _shelves[key] = _Shelf(rate)
+        _shelves.move_to_end(key)
+        for part, amplitude in parts:
+            _shelves[key].add(_print(part, amplitude, rate), label, provider)
 
 
 def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
     """The label that a sound got in this process, and by which settings; None where it got none, or was forgotten.
 
-    It is found after other arrays were made of the samples, other integers or floating point, other levels, other
-    layouts, and after other sound was put behind; not at another sampling rate.
+    What it survives: see the module.
     """
-    prints: dict[Any, Any] = {}
-    best, found = _ALIKE, None
-    for each in reversed(list(_kept)):
-        if each.rate != rate:
-            continue
-        style = each.provider.audio
-        if style not in prints:
-            try:
-                prints[style] = _print(audio, rate, each.provider, _LAG)
-            except LabelError:
-                return None
-        if prints[style] is not None and (alike := _likeness(each.print, prints[style])) > best:
-            best, found = alike, (each.label, each.provider)
-            if best >= _SAME:
-                break
-    return found
-
-
-def _print(audio: Any, rate: int, provider: Provider, around: int) -> Any:
-    """The first samples of the content that can be heard, with some around them; None without a label before them."""
-    import numpy
-
     from aigc_hooks.explicit import sound
 
-    mono = sound.content(audio, rate, provider.audio, _SECONDS)
-    if mono is None:
+    if not _shelves:
         return None
-    loud = numpy.abs(mono)
-    peak = float(loud.max(initial=0.0))
-    onset = int(numpy.argmax(loud >= _ONSET * peak)) if peak else 0
-    size = _SIZE + 2 * around
-    part: Any = numpy.zeros(size, numpy.float32)
-    begin = onset - around
-    inner = mono[max(begin, 0) : begin + size]
-    part[max(-begin, 0) : max(-begin, 0) + len(inner)] = inner
-    return part
+    best: tuple[float, Label, Provider] | None = None
+    for (own, style), shelf in reversed(list(_shelves.items())):
+        if not _is(own, rate):
+            continue
+        try:
+            parts = sound.content(audio, own, style, _SECONDS)
+        except LabelError:
+            return None
+        with _lock:
+            for part, amplitude in parts:
+                found = shelf.best(part, _onset(part, amplitude))
+                if found is not None and (best is None or found[0] > best[0]):
+                    best = found
+                if found is not None:
+                    break
+    return best[1:] if best else None
 
 
-def _likeness(kept: Any, found: Any) -> float:
-    """How much a print is like another one at some scale, a few samples earlier or later: 1 for the same."""
+def _is(own: int, rate: Any) -> bool:
+    try:
+        return bool(own == rate)
+    except (TypeError, ValueError, RuntimeError):  # no number at all, which is for others to say
+        return False
+
+
+def _onset(part: Any, amplitude: float) -> int | None:
+    """The first sample that can be heard; None where none can."""
     import numpy
 
-    size = float(numpy.linalg.norm(kept))
-    if not size:
-        return float(not found.any())
-    windows = numpy.lib.stride_tricks.sliding_window_view(found, len(kept))
-    sizes = numpy.linalg.norm(windows, axis=1) * size
-    return float((windows @ kept / numpy.maximum(sizes, 1e-9)).max())
+    heard = numpy.abs(part) >= max(_ONSET * amplitude, 1e-30)
+    first = int(heard.argmax()) if len(heard) else 0
+    return first if len(heard) and heard[first] else None
+
+
+def _print(part: Any, amplitude: float, rate: int) -> _Print:
+    import numpy
+
+    head: Any = numpy.zeros(_HEAD, numpy.float32)
+    onset = _onset(part, amplitude)
+    if onset is None or len(part) - onset < _LEAST:
+        return _Print(head, 0, head[:0].reshape(0, _SIZE), len(part) if onset is None else onset)
+    first = part[onset : onset + _HEAD]
+    size = numpy.float32(numpy.linalg.norm(first))
+    head[: len(first)] = first / size
+    return _Print(head, len(first), _later(part, onset, rate) / size, onset)
+
+
+def _later(part: Any, onset: int, rate: int) -> Any:
+    """A few samples now and then behind the first sound, (n, 32): as many as there are whole."""
+    import numpy
+
+    starts = [onset + round(n * _EVERY * rate) for n in range(1, _PLACES + 1)]
+    taken = [part[one : one + _SIZE] for one in starts if one + _SIZE <= len(part)]
+    return numpy.stack(taken) if taken else numpy.zeros((0, _SIZE), numpy.float32)
+
+
+def _rest(kept: _Print, sound: Any, onset: int, rate: int) -> float:
+    """How much the later places of a print are like those of a sound, 1 for the same; 1 where there are none."""
+    found = _later(sound, onset, rate) if onset >= 0 else kept.places[:0]
+    count = min(len(found), len(kept.places))
+    one, other = found[:count].ravel(), kept.places[:count].ravel()
+    size = float(one @ one) * float(other @ other)
+    return abs(float(one @ other)) / size**0.5 if size > 0 else float(not (one.any() or other.any()))

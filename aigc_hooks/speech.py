@@ -8,7 +8,7 @@ from typing import Any
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import labelled
-from aigc_hooks.media import is_array, is_tensor, time_axis
+from aigc_hooks.media import is_samples, time_axis
 from aigc_hooks.provider import Provider, active
 
 # Names under which mappings and records hold samples and their rate, across the libraries that speak.
@@ -68,13 +68,6 @@ def rate_of(*models: Any) -> int | None:
                 if isinstance(rate, (int, float)) and not isinstance(rate, bool) and rate > 0:
                     return int(rate)
     return None
-
-
-def is_samples(value: Any) -> bool:
-    """Whether a value is samples: an array, a tensor, or a list of numbers."""
-    if isinstance(value, list):
-        return bool(value) and isinstance(value[0], (int, float)) and not isinstance(value[0], bool)
-    return (is_array(value) or is_tensor(value)) and value.ndim > 0
 
 
 def _given(rate: int | None, source: str) -> int:

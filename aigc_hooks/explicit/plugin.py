@@ -21,9 +21,10 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         artifact.visible = artifact.visible or not _around(artifact, provider)
         return None
     if artifact.modality == "audio":
-        from aigc_hooks.explicit import sound
+        from aigc_hooks.explicit import samples, sound
 
-        artifact.visible = not sound.missing(artifact.content, sound.check_rate(artifact.rate), provider)
+        artifact.rate = samples.check_rate(artifact.rate)
+        artifact.visible = not sound.missing(artifact.content, artifact.rate, provider)
         return None
     if artifact.visible:
         return None
@@ -47,9 +48,9 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         artifact.content = f"{before}{artifact.content}{after}"
         return True
     if artifact.modality == "audio":
-        from aigc_hooks.explicit import sound
+        from aigc_hooks.explicit import samples, sound
 
-        rate = sound.check_rate(artifact.rate)
+        rate = samples.check_rate(artifact.rate)
         places = sound.missing(artifact.content, rate, provider)
         artifact.content = sound.put(artifact.content, rate, provider, places)
         artifact.places += [f"{provider.audio.kind} {place}" for place in places]

@@ -1,8 +1,6 @@
 """The explicit label of sound: put before or after the samples, which do not change (GB 45438-2025, 5.3).
 
-Sound is a NumPy array, a torch tensor on any device, or a list of numbers: (N,), (C,N), (N,C), (B,N) or (B,C,N);
-floating point between -1 and 1, floating point in the range of 16-bit integers, or integers. It comes back as the same
-kind.
+What is sound: ``aigc_hooks.explicit.samples``. It comes back as the same kind, dtype, layout and device.
 """
 
 from __future__ import annotations
@@ -11,26 +9,29 @@ import functools
 import math
 from typing import Any
 
-from aigc_hooks.errors import LabelError
 from aigc_hooks.explicit import rhythm
-from aigc_hooks.media import is_array, is_tensor, time_axis
+from aigc_hooks.explicit.samples import (
+    as_floats,
+    check_rate,
+    is_integer,
+    loudness,
+    middle,
+    no_numbers,
+    rows,
+    samples_of,
+    window,
+)
+from aigc_hooks.media import is_tensor, time_axis
 from aigc_hooks.provider import Provider
 from aigc_hooks.styles import AudioStyle
 
-LEAST_RATE, MOST_RATE = 8_000, 192_000
-"""Sampling rates that are labelled, in Hz."""
-
-# The label is as loud as the content: twice its root mean square, and never less or more than this share of full scale.
+# The label is as loud as the content where that is not silent: its amplitude is twice the content's root mean square,
+# and never less or more than this share of full scale.
 _QUIETEST, _LOUDEST = 0.06, 0.5
 _BESIDE_LOUDNESS = 2.0
 
-_INTEGER_RANGE = 1.5
-"""Floating-point samples beyond this are in the range of 16-bit integers."""
-
-_CERTAIN = 0.1
-"""Mean square below which floating-point samples are between -1 and 1, or silent: no need to look for their peak."""
-
-_FULL_SCALE = {"uint8": 128.0, "int8": 128.0, "int16": 32768.0, "int32": 2147483648.0}
+_PEAK = 0.98
+"""Most that a spoken label reaches, as a share of full scale: speech has peaks far above its loudness."""
 
 _SLACK = 0.6
 """How far from its place a label is still found, in seconds: codecs put silence before what they are given."""
@@ -39,44 +40,45 @@ _EXACT, _ALIKE = 0.99, 0.9
 """Least correlation between a label and what is taken for it at once, and for a spoken one."""
 
 
-def check_rate(rate: Any) -> int:
-    """Checks a sampling rate.
-
-    Raises:
-        LabelError: It is missing, no number, or outside 8 to 192 kHz.
-    """
-    if rate is None:
-        raise LabelError(
-            "the sampling rate of sound must be given: label(audio, rate=24000), in samples a second", stage="detect"
-        )
-    if isinstance(rate, bool) or not hasattr(rate, "__int__") or int(rate) != rate:
-        raise LabelError(f"rate = {rate!r}: a sampling rate is a whole number of samples a second", stage="detect")
-    if not LEAST_RATE <= int(rate) <= MOST_RATE:
-        raise LabelError(
-            f"rate = {rate}: a sampling rate is between {LEAST_RATE} and {MOST_RATE} samples a second", stage="detect"
-        )
-    return int(rate)
-
-
 def missing(audio: Any, rate: int, provider: Provider) -> tuple[str, ...]:
     """The places, of those that the settings ask for, at which sound has no label yet: ``"start"``, ``"end"``.
+
+    A label counts if every channel of every sound of a batch has it: one that has none must not pass for labelled.
 
     Raises:
         LabelError: It is no sound that can be labelled.
     """
     style = provider.audio
     asked = ("start", "end") if style.position == "both" else (style.position,)
-    samples = _samples(audio)
+    samples = samples_of(audio)
+    return tuple(place for place in asked if not _is_labelled(samples, rate, style, place))
+
+
+def _is_labelled(samples: Any, rate: int, style: AudioStyle, place: str) -> bool:
     prompt = _prompt(rate, style)
-    window = len(prompt) + round(_SLACK * rate)
-    return tuple(place for place in asked if _found(_mono(samples, window, place), prompt, rate, style, place) is None)
+    parts = window(samples, _reach(prompt, rate), place)
+    silent = [not part.any() for part in parts]
+    heard = [
+        quiet or _found(part, prompt, rate, style, place) is not None for quiet, part in zip(silent, parts, strict=True)
+    ]
+    if all(silent) or not all(heard):
+        return False
+    # What is silent all through needs no label; what is silent only there does.
+    return not any(silent) or not any(
+        quiet and bool((row != middle(row)).any()) for quiet, row in zip(silent, rows(samples), strict=True)
+    )
+
+
+def _reach(prompt: Any, rate: int) -> int:
+    """How many samples at an end of a sound its label may take up."""
+    return len(prompt) + round(_SLACK * rate)
 
 
 def put(audio: Any, rate: int, provider: Provider, places: tuple[str, ...]) -> Any:
     """Sound with its label at these places, as a new object of the same kind, dtype, layout and device.
 
     Args:
-        audio: The sound; see the module.
+        audio: The sound.
         rate: Samples a second, in Hz.
         provider: The settings.
         places: ``"start"``, ``"end"`` or both.
@@ -84,94 +86,58 @@ def put(audio: Any, rate: int, provider: Provider, places: tuple[str, ...]) -> A
     Raises:
         LabelError: It is no sound that can be labelled.
     """
-    samples = _samples(audio)
+    samples = samples_of(audio)
     axis = time_axis(samples)
-    loudness, scale = _loudness(samples)
-    level = min(max(_BESIDE_LOUDNESS * loudness, _QUIETEST), _LOUDEST) * scale
-    blocks = {place: _block(samples, axis, level, rate, provider.audio, place) for place in places}
+    loud, scale = loudness(samples)
+    level = min(max(_BESIDE_LOUDNESS * loud, _QUIETEST), _LOUDEST)
+    wave = _wave(samples, level, scale, rate, provider.audio)
+    pause = round(rhythm.PAUSE * provider.audio.unit * rate)
+    blocks = {place: _block(samples, axis, wave, pause, place) for place in places}
     parts = [part for part in (blocks.get("start"), samples, blocks.get("end")) if part is not None]
     if is_tensor(samples):
         import torch
 
-        return torch.cat(parts, dim=axis)
+        return torch.cat([audio if part is samples else part for part in parts], dim=axis)
     import numpy
 
-    joined = numpy.concatenate(parts, axis=axis)
+    joined = numpy.concatenate(parts, axis=axis).astype(samples.dtype, copy=False)  # in its byte order
     return joined.tolist() if isinstance(audio, list) else joined
 
 
-def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> Any:
-    """The first seconds of sound behind its label, as one channel, (N,) float32; None where it has no label."""
-    samples = _samples(audio)
-    if style.position == "end":
-        return _mono(samples, round(seconds * rate), "start")
-    prompt, pause = _prompt(rate, style), _pause(rate, style)
-    reach = len(prompt) + round(_SLACK * rate)
-    mono = _mono(samples, reach + pause + round(seconds * rate), "start")
-    found = _found(mono[:reach], prompt, rate, style, "start")
-    if found is None:
-        return None
-    # The pause is silent, and is no content: its middle is a safe place to begin.
-    return mono[found + len(prompt) + pause // 2 :][: round(seconds * rate)]
+def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> list[tuple[Any, float]]:
+    """The seconds of sound beside its label: all channels together, and the first by itself.
 
-
-def _samples(audio: Any) -> Any:
-    """Sound as an array or tensor, checked.
-
-    Raises:
-        LabelError: It is empty, of another kind, or holds numbers that are none.
+    Returns:
+        For each, (N,) float32 and the amplitude of its label, both at whatever scale the samples have. Behind a label
+        at the start it is the content from its beginning; before one at the end only, from its end, backwards. None for
+        what has no label.
     """
-    import numpy
-
-    if isinstance(audio, list):
-        try:
-            audio = numpy.asarray(audio, dtype=numpy.float64)
-        except (TypeError, ValueError) as error:
-            raise LabelError(f"a list is no sound, for not all in it is a number: {error}", stage="detect") from error
-    if not (is_array(audio) or is_tensor(audio)):
-        raise LabelError(f"{type(audio).__name__} is no sound: give an array, a tensor or a list", stage="detect")
-    kind = str(audio.dtype).removeprefix("torch.")
-    if kind not in _FULL_SCALE and not kind.startswith(("float", "bfloat")):
-        raise LabelError(
-            f"samples of dtype {kind} are no sound: floating point, {', '.join(_FULL_SCALE)} are", stage="detect"
-        )
-    try:
-        axis = time_axis(audio)
-    except ValueError as error:
-        raise LabelError(str(error), stage="detect") from error
-    if not audio.shape[axis] or not all(audio.shape):
-        raise LabelError(f"sound of shape {tuple(audio.shape)} is empty: there is nothing to label", stage="detect")
-    return audio
+    place = "end" if style.position == "end" else "start"
+    count = round(seconds * rate)
+    pause = round(rhythm.PAUSE * style.unit * rate)
+    prompt = _prompt(rate, style)
+    reach = _reach(prompt, rate)
+    found = []
+    for part in _together(window(samples_of(audio), reach + pause + count, place)):
+        edge = part[:reach] if place == "start" else part[-reach:]
+        if (at := _found(edge, prompt, rate, style, place)) is None:
+            continue
+        heard = edge[at[0] : at[1]]
+        # The pause is silent, and is no content: its middle is a safe place to begin.
+        if place == "start":
+            beside = part[at[1] + pause // 2 :]
+        else:
+            beside = part[: max(len(part) - len(edge) + at[0] - pause // 2, 0)][::-1]
+        found.append((beside[:count], max(float(heard.max()), -float(heard.min()))))
+    return found
 
 
-def _loudness(samples: Any) -> tuple[float, float]:
-    """Root mean square of the samples as a share of full scale, and full scale itself.
-
-    Raises:
-        LabelError: A sample is NaN or infinite.
-    """
-    kind = str(samples.dtype).removeprefix("torch.")
-    numbers = samples.detach() if is_tensor(samples) else samples
-    if kind not in ("float32", "float64"):
-        numbers = numbers.float() if is_tensor(samples) else numbers.astype("float32")
-    flat = numbers.reshape(-1)
-    offset = 128.0 if kind == "uint8" else 0.0
-    # One product tells how loud it is, and whether all of it is numbers: it is the fastest look at them all.
-    size = float(((flat - offset) if offset else flat) @ ((flat - offset) if offset else flat)) / len(flat)
-    if not math.isfinite(size):
-        raise _no_numbers()
-    scale = _FULL_SCALE.get(kind, 1.0)
-    if kind not in _FULL_SCALE and size > _CERTAIN and float(abs(numbers).max()) > _INTEGER_RANGE:
-        scale = 32768.0
-    return math.sqrt(size) / scale, scale
-
-
-def _no_numbers() -> LabelError:
-    return LabelError("the sound holds NaN or infinite samples; its model or its scaling is at fault", stage="detect")
+def _together(parts: Any) -> list[Any]:
+    return [parts[0]] if len(parts) == 1 else [parts.mean(axis=0), parts[0]]
 
 
 def _prompt(rate: int, style: AudioStyle) -> Any:
-    """The label between -1 and 1, (N,) float32, without the pause."""
+    """What the label sounds like, (N,) float32 without the pause."""
     if style.kind == "rhythm":
         return rhythm.rhythm(rate, style.frequency, style.unit)
     from aigc_hooks.explicit import voice
@@ -179,64 +145,52 @@ def _prompt(rate: int, style: AudioStyle) -> Any:
     return voice.prompt(rate, style)
 
 
-def _pause(rate: int, style: AudioStyle) -> int:
-    return round(rhythm.PAUSE * style.unit * rate)
+def _wave(samples: Any, level: float, scale: float, rate: int, style: AudioStyle) -> Any:
+    """The label at its level, (N,) float32 in the scale of the samples, without the pause."""
+    import numpy
+
+    wave = _prompt(rate, style)
+    if style.kind == "voice":
+        level = min(level, _PEAK / float(numpy.abs(wave).max()))
+    wave = wave * numpy.float32(level * scale)
+    return wave.round() if is_integer(samples) else wave
 
 
-def _block(samples: Any, axis: int, level: float, rate: int, style: AudioStyle, place: str) -> Any:
+def _block(samples: Any, axis: int, wave: Any, pause: int, place: str) -> Any:
     """The label and the pause, shaped like the samples."""
     import numpy
 
-    prompt = _prompt(rate, style)
-    wave: Any = numpy.zeros(len(prompt) + _pause(rate, style), numpy.float32)
-    at = slice(None, len(prompt)) if place == "start" else slice(len(wave) - len(prompt), None)
-    numpy.multiply(prompt, numpy.float32(level), out=wave[at])
-    kind = str(samples.dtype).removeprefix("torch.")
-    if kind in _FULL_SCALE:
-        wave = wave.round() + (128 if kind == "uint8" else 0)
-    shape = [1] * samples.ndim
-    shape[axis] = len(wave)
-    whole = [*samples.shape]
-    whole[axis] = len(wave)
+    whole: Any = numpy.zeros(len(wave) + pause, numpy.float32)
+    whole[: len(wave)] = wave
+    if place == "end":
+        whole = numpy.roll(whole, pause)
+    if zero := middle(samples):
+        whole += zero
+    shape, size = [1] * samples.ndim, [*samples.shape]
+    shape[axis] = size[axis] = len(whole)
     if is_tensor(samples):
         import torch
 
-        return torch.from_numpy(wave).to(samples.device, samples.dtype).reshape(shape).expand(whole)
-    return numpy.broadcast_to(wave.astype(samples.dtype).reshape(shape), whole)
+        return torch.from_numpy(whole).to(samples.device, samples.dtype).reshape(shape).expand(size)
+    return numpy.broadcast_to(whole.astype(samples.dtype, copy=False).reshape(shape), size)
 
 
-def _mono(samples: Any, window: int, place: str) -> Any:
-    """The first or last samples as one channel, (N,) float32."""
-    axis = time_axis(samples)
-    at: list[Any] = [slice(None)] * samples.ndim
-    at[axis] = slice(None, window) if place == "start" else slice(max(samples.shape[axis] - window, 0), None)
-    part = samples[tuple(at)]
-    if is_tensor(part):
-        part = part.detach().float().cpu().numpy()
-    part = part.astype("float32", copy=False)
-    if str(samples.dtype).endswith("uint8"):
-        part = part - 128
-    others = tuple(n for n in range(part.ndim) if n != axis)
-    mono = part.mean(axis=others) if others else part
-    if not math.isfinite(float(mono @ mono)):
-        raise _no_numbers()
-    return mono
-
-
-def _found(mono: Any, prompt: Any, rate: int, style: AudioStyle, place: str) -> int | None:
-    """Where in the samples at an end of a sound its label begins; None where it has none there."""
-    import numpy
-
-    if style.kind == "rhythm":
-        if not rhythm.may_hold(mono, rate, style.frequency, style.unit):
-            return None
-        if place == "start" and _correlation(mono[: len(prompt)], prompt) >= _EXACT:
-            return 0  # as it was put there
-        loudest = float(numpy.abs(mono).max(initial=0.0))
-        found = rhythm.find(mono / loudest, rate, style.frequency, style.unit) if 0 < loudest < math.inf else []
-        return max(round(found[0].start * rate), 0) if found else None
+def _found(mono: Any, prompt: Any, rate: int, style: AudioStyle, place: str) -> tuple[int, int] | None:
+    """Where in the samples at an end of a sound its label begins and ends; None where it has none there."""
     at = 0 if place == "start" else max(len(mono) - len(prompt), 0)
-    return at if _correlation(mono[at : at + len(prompt)], prompt) >= _ALIKE else None
+    alike = _correlation(mono[at : at + len(prompt)], prompt)
+    if alike >= (_EXACT if style.kind == "rhythm" else _ALIKE):
+        return at, at + len(prompt)  # as it was put there
+    if style.kind != "rhythm" or not rhythm.may_hold(mono, rate, style.frequency, style.unit):
+        return None
+    loudest = max(float(mono.max(initial=0.0)), -float(mono.min(initial=0.0)))
+    if not 0 < loudest < math.inf:
+        return None
+    found = rhythm.find(lambda one, other: mono[one:other] / loudest, len(mono), rate, style.frequency, style.unit)
+    if not found:
+        return None
+    first = max(round(found[0].start * rate), 0)
+    return first, min(first + len(prompt), len(mono))
 
 
 def _correlation(part: Any, prompt: Any) -> float:
@@ -253,9 +207,10 @@ def _default() -> AudioStyle:
 
 
 def find_rhythm(audio: Any, rate: int, *, style: AudioStyle | None = None) -> tuple[rhythm.Rhythm, ...]:
-    """Finds every rhythm label in sound, wherever it is and however loud, also after lossy compression.
+    """Finds every rhythm label in sound, in whichever channel, wherever it is, at any level, also after coding.
 
-    Finding none does not mean that the sound was not generated (Measures, article 6).
+    Finding none does not mean that the sound was not generated (Measures, article 6). The sound is looked at in blocks
+    and is not copied.
 
     Args:
         audio: An array, tensor or list: (N,), (C,N), (N,C), (B,N) or (B,C,N).
@@ -270,7 +225,22 @@ def find_rhythm(audio: Any, rate: int, *, style: AudioStyle | None = None) -> tu
     """
     style = style or _default()
     rate = check_rate(rate)
-    samples = _samples(audio)
-    mono = _mono(samples, samples.shape[time_axis(samples)], "start")
-    loudest = float(abs(mono).max(initial=0.0))
-    return tuple(rhythm.find(mono / loudest, rate, style.frequency, style.unit)) if loudest else ()
+    found: list[rhythm.Rhythm] = []
+    for row in rows(samples_of(audio)):
+        zero = middle(row)
+        loudest = max(float(row.max()) - zero, zero - float(row.min()))
+        if not math.isfinite(loudest):
+            raise no_numbers()
+        if loudest:
+            found += rhythm.find(functools.partial(_part, row, loudest), len(row), rate, style.frequency, style.unit)
+    kept: list[rhythm.Rhythm] = []
+    for each in sorted(found):
+        if not kept or each.start > kept[-1].end:  # the same one in another channel
+            kept.append(each)
+    return tuple(kept)
+
+
+def _part(row: Any, loudest: float, one: int, other: int) -> Any:
+    import numpy
+
+    return as_floats(row[one:other]) / numpy.float32(loudest)

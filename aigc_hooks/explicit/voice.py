@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import shutil
 import subprocess
 import wave
@@ -28,32 +29,51 @@ _PATIENCE = 30
 _SILENCE = 0.02
 
 
-@functools.lru_cache(maxsize=32)
 def prompt(rate: int, style: AudioStyle) -> Any:
     """The spoken prompt at a sampling rate.
 
     Returns:
-        (N,) float32 between -1 and 1, read-only.
+        (N,) float32, read-only, as loud where it is not silent as a tone of amplitude 1; its peaks go beyond.
 
     Raises:
-        ConfigError: The clip cannot be read or is spoken too fast or too slowly, or espeak-ng is missing.
+        ConfigError: The clip cannot be read, is spoken too fast or too slowly, or espeak-ng is missing.
     """
+    return _prompt(rate, style.clip, style.transcript or "", style.wording or WORDING)
+
+
+@functools.lru_cache(maxsize=32)
+def _prompt(rate: int, clip: Path | None, transcript: str, text: str) -> Any:
+    if clip is None:
+        return _fitted(*_spoken(text), rate)
+    samples, clip_rate = _read(clip)
+    _check_pace(f"audio.clip = {str(clip)!r} is spoken", transcript, samples, clip_rate)
+    return _fitted(samples, clip_rate, rate)
+
+
+def _fitted(samples: Any, rate: int, wanted: int) -> Any:
+    """A prompt at another rate, as loud as a tone of amplitude 1 where it is not silent."""
     import numpy
 
-    if style.clip is not None:
-        samples, clip_rate = _read(style.clip)
-        pace = _pace(style.transcript or "", samples, clip_rate)
-        if not _is_lawful(pace):
-            raise ConfigError(
-                f"audio.clip = {str(style.clip)!r} is spoken at {pace:.0f} characters a minute; GB 45438-2025, 5.3 e, "
-                f"asks for about {SLOWEST} to {FASTEST}"
-            )
-    else:
-        samples, clip_rate = _spoken(style.wording or WORDING)
-    samples = _resampled(samples, clip_rate, rate)
-    samples = (samples / max(float(numpy.abs(samples).max(initial=0.0)), 1e-9)).astype(numpy.float32)
-    samples.flags.writeable = False
-    return samples
+    made: Any = numpy.asarray(_resampled(samples, rate, wanted), numpy.float32)
+    loud = made[numpy.abs(made) > _SILENCE * max(float(numpy.abs(made).max(initial=0.0)), 1e-9)]
+    size = math.sqrt(2 * float(loud @ loud) / max(len(loud), 1))
+    made = made / numpy.float32(max(size, 1e-9))
+    made.flags.writeable = False
+    return made
+
+
+def _check_pace(what: str, text: str, samples: Any, rate: int) -> None:
+    """Checks the pace of what is said.
+
+    Raises:
+        ConfigError: It is too fast or too slow (5.3 e, note 4).
+    """
+    pace = _pace(text, samples, rate)
+    if not _is_lawful(pace):
+        raise ConfigError(
+            f"{what} at {pace:.0f} characters a minute; GB 45438-2025, 5.3 e, asks for about {SLOWEST} to {FASTEST} "
+            f"({TOLERANCE:.0%} more or less is taken): say it {'slower' if pace > FASTEST else 'faster'}"
+        )
 
 
 def _is_lawful(pace: float) -> bool:

@@ -49,7 +49,7 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
     """Finds the label that content carries in memory, or that an image was opened with."""
     content = artifact.content
     if artifact.modality == "audio":
-        found = sounds.label_of(content, artifact.rate) if artifact.rate else None
+        found = sounds.label_of(content, artifact.rate) if artifact.rate is not None else None
         return [Finding(found[0], "memory", (), found[0].to_json())] if found else None
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
@@ -99,7 +99,7 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             from aigc_hooks.saving import sound
 
             sound.install()
-            sounds.remember(artifact.content, artifact.rate, label, provider)
+            sounds.remember(artifact.content, int(artifact.rate), label, provider)
             artifact.places.append("memory")
         return
     if carried(artifact.content) == label and artifact.covered is None:

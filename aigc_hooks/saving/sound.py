@@ -7,6 +7,7 @@ loaded, and each at a place that also reaches scripts that imported the function
 
 from __future__ import annotations
 
+import collections
 import functools
 import importlib.abc
 import importlib.machinery
@@ -21,6 +22,7 @@ from typing import Any
 from aigc_hooks import sounds
 from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.explicit.samples import INTEGER_RANGE
 from aigc_hooks.implicit import riff
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_tensor, time_axis
@@ -30,8 +32,8 @@ from aigc_hooks.reading import read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
 
-_SECONDS = 4.5
-"""How much of a sound that is written piece by piece is kept until its label is looked for."""
+_SECONDS = 12
+"""How much of the beginning and of the end of a sound is kept until it is written, and its label is looked for."""
 
 _ORIGINAL = "__aigc_hooks_original__"
 # Containers of soundfile that hold the label.
@@ -41,37 +43,33 @@ Found = tuple[Label, Provider]
 
 
 class _Written:
-    """The beginning of a sound on its way to a file, and its label once that is known."""
+    """The beginning and the end of a sound on its way to a file, beside which its label is."""
 
     def __init__(self) -> None:
-        self.parts: list[Any] = []
-        self.count = 0
-        self.found: Found | None = None
-        self.done = False
+        self.head: list[Any] = []
+        self.tail: collections.deque[Any] = collections.deque()
+        self.heads = self.tails = 0
         self.refused = False
 
-    def take(self, samples: Any, rate: int) -> Found | None:
+    def take(self, samples: Any, rate: int) -> None:
         """Takes the next samples, (N,) or (N,C)."""
-        if not self.done:
-            enough = round(_SECONDS * rate)
-            part = samples[:enough]
-            self.count += len(part)
-            # A copy, for a script may fill the same buffer again; not where one piece is enough.
-            self.parts.append(part if self.count >= enough else part.copy())
-            if self.count >= enough:
-                self.look(rate)
-        return self.found
+        # Copies, for a script may fill the same buffer again.
+        enough = round(_SECONDS * rate)
+        if room := enough - self.heads:
+            self.head.append(samples[:room].copy())
+            self.heads += len(self.head[-1])
+            samples = samples[room:]
+        if len(samples):
+            self.tail.append(samples[-enough:].copy())
+            self.tails += len(self.tail[-1])
+            while self.tails - len(self.tail[0]) >= enough:
+                self.tails -= len(self.tail.popleft())
 
     def look(self, rate: int) -> Found | None:
         """Looks for the label in what has been taken."""
-        if not self.done and self.parts:
-            import numpy
+        import numpy
 
-            self.done = True
-            whole = self.parts[0] if len(self.parts) == 1 else numpy.concatenate(self.parts)
-            self.found = sounds.label_of(whole, rate)
-            self.parts.clear()
-        return self.found
+        return sounds.label_of(numpy.concatenate([*self.head, *self.tail]), rate) if self.head else None
 
 
 def embed(found: Found, file: Any, form: str) -> None:
@@ -195,7 +193,7 @@ def save(samples: Any, path: Path, rate: int, params: dict[str, Any]) -> Path:
         raise LabelError(f"sounds of shape {values.shape} are several; save each on its own", stage="save")
     if values.ndim == 2 and time_axis(values) == 1:
         values = values.T
-    if values.dtype.kind == "f" and float(numpy.abs(values).max()) > 1.5:  # in the range of 16-bit integers
+    if values.dtype.kind == "f" and float(numpy.abs(values).max()) > INTEGER_RANGE:  # in the range of 16-bit integers
         values = values.round().clip(-32768, 32767).astype(numpy.int16)
     elif values.dtype == numpy.uint8:
         values = (values.astype(numpy.int16) - 128) * 256
@@ -256,26 +254,28 @@ def _soundfile_write(original: Callable[..., Any], self: Any, data: Any) -> Any:
 
     written = vars(self).setdefault("_aigc_hooks", _Written())
     samples = numpy.asarray(data)
-    found = written.take(samples, self.samplerate)
-    if self.format not in _HOLDING and not written.refused:
-        # To be told only when it is closed would be too late.
-        found = found or sounds.label_of(samples, self.samplerate)
-        if found is not None:
-            written.refused = True
-            refuse(found, self.format, self.name)
+    written.take(samples, self.samplerate)
+    # To be told only when it is closed would be too late.
+    early = self.format not in _HOLDING and not written.tail and not written.refused
+    if early and (found := written.look(self.samplerate)) is not None:
+        written.refused = True
+        refuse(found, self.format, self.name)
     return original(self, data)
 
 
 def _soundfile_close(original: Callable[..., Any], self: Any) -> Any:
     written: _Written | None = vars(self).pop("_aigc_hooks", None)
-    found = written.look(self.samplerate) if written is not None and not self.closed else None
+    found = written.look(self.samplerate) if written and not written.refused and not self.closed else None
     name, form = self.name, self.format
     result = original(self)
-    if found is not None and form in _HOLDING:
-        if isinstance(name, int):
-            refuse(found, "file given by number", name)
-        else:
-            embed(found, name, form)
+    if found is None:
+        return result
+    if form not in _HOLDING:
+        refuse(found, form, name)
+    elif isinstance(name, int):
+        refuse(found, "file given by number", name)
+    else:
+        embed(found, name, form)
     return result
 
 

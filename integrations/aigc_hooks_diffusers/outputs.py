@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import forgive, labelled, passed
-from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider
-from aigc_hooks.speech import is_samples, labelled_sound
+from aigc_hooks.speech import labelled_sound
 from aigc_hooks_diffusers.inputs import Inputs
 from aigc_hooks_diffusers.sharing import is_of, models_of, speaking_rate
 

@@ -14,8 +14,9 @@ from aigc_hooks.artifact import Seam
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.functions import Release
 from aigc_hooks.labelling import passed, save
+from aigc_hooks.media import is_samples
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.speech import SoundStream, is_samples, labelled_sound
+from aigc_hooks.speech import SoundStream, labelled_sound
 
 Rate = Callable[[Any], int]
 

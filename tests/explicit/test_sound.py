@@ -317,7 +317,7 @@ def test_a05_espeak_speaks_at_a_lawful_pace(command: Callable[..., bytes]) -> No
 
 def test_voice_without_espeak_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    voice.prompt.cache_clear()
+    voice._prompt.cache_clear()
     voice._spoken.cache_clear()
     with pytest.raises(ConfigError, match="apt-get install espeak-ng"):
         label(content("music", 16_000), rate=16_000, provider=ACME, audio={"kind": "voice"})

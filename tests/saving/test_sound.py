@@ -19,7 +19,7 @@ from IPython.display import Audio
 from scipy.io import wavfile
 from scipy.io.wavfile import write as imported_before
 
-from aigc_hooks import LabelError, Provider, UnsupportedCarrierError, find_rhythm, label, read_label, save
+from aigc_hooks import LabelError, Provider, UnsupportedCarrierError, find_rhythm, label, read_label, save, wrap
 from aigc_hooks.sounds import label_of
 
 ACME = Provider(producer="acme")
@@ -204,3 +204,30 @@ def test_savers_that_are_imported_after_the_label_was_made_are_reached(tmp_path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("size", [1_000, 24_000, 1_000_000])
+@pytest.mark.parametrize("position", ["start", "end"])
+def test_a_long_stream_is_known_when_it_is_saved(position: str, size: int, tmp_path: Path) -> None:
+    rng = numpy.random.default_rng()
+    whole = rng.normal(0, 0.1, 40 * RATE).astype(numpy.float32)
+    pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+    speak = wrap(lambda: iter(pieces), kind="audio", rate=RATE, provider=ACME, audio={"position": position})
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", RATE, 1) as file:
+        for piece in speak():
+            file.write(piece)
+    assert read_label(path).label.content_producer == "acme"
+    bare = tmp_path / "bare.wav"
+    soundfile.write(bare, whole, RATE)
+    assert read_label(bare).label is None
+
+
+def test_a_format_without_a_place_is_refused_though_the_label_comes_last(tmp_path: Path) -> None:
+    whole = numpy.random.default_rng().normal(0, 0.1, 40 * RATE).astype(numpy.float32)
+    made = label(whole, rate=RATE, provider=ACME, audio={"position": "end"})
+    file = soundfile.SoundFile(tmp_path / "long.au", "w", RATE, 1)
+    for at in range(0, len(made), RATE):
+        file.write(made[at : at + RATE])
+    with pytest.raises(UnsupportedCarrierError, match="AU file has no place"):
+        file.close()
