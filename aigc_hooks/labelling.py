@@ -151,7 +151,7 @@ def run(artifact: Artifact, provider: Provider) -> str:
     """
     room = hooks(provider)
     try:
-        known = _own(room.detect(artifact, provider), provider) or artifact.label
+        known = own_label(room.detect(artifact, provider), provider) or artifact.label
         if artifact.passes:
             return "passed"
         seen = artifact.visible and (known is not None or artifact.modality == "text")
@@ -219,7 +219,7 @@ def _check_made(made: Label, provider: Provider) -> None:
         raise LabelError(f"aigc_make_label made a wrong label: {'; '.join(defects)}", stage="make_label")
 
 
-def _own(findings: list[Finding], provider: Provider) -> Label | None:
+def own_label(findings: list[Finding], provider: Provider) -> Label | None:
     """The label that content already carries, if it is this provider's own.
 
     Raises:
@@ -281,7 +281,7 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
     settings = active(provider)
     artifact = Artifact(file.content, "text", source)
     try:
-        own = _own(file.findings, settings)
+        own = own_label(file.findings, settings)
         if own is not None and not own.defects(strict=settings.strict):
             artifact.label = own
         outcome = run(artifact, settings)
@@ -300,7 +300,7 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
 def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
     settings = active(provider)
     artifact = Artifact(file.samples, "audio", source, rate=file.rate)
-    own = _own(file.findings, settings)
+    own = own_label(file.findings, settings)
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)
@@ -326,12 +326,14 @@ def save(
         content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one. Or a
             text: it is written in UTF-8, to ``.md`` or ``.markdown`` with both labels, to ``.txt`` with the visible one
             only, for no place for the other is known there. Or, with ``rate``, a sound: (N,), (C,N) or (N,C).
-        path: The file; its suffix chooses the format. Of sound: ``.wav``, ``.flac``, ``.ogg``, ``.opus``, ``.mp3``.
+        path: The file; its suffix chooses the format. Of sound: ``.wav``, ``.flac``, ``.ogg``, ``.opus``, ``.mp3``,
+            ``.m4a``, ``.aac``, ``.aiff``.
         provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
             its label and needs none.
         rate: For sound: samples a second.
         **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
-            format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``.
+            format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``; of M4A and
+            AAC it is ``bitrate``, in bits a second.
 
     Returns:
         The path.

@@ -1,4 +1,4 @@
-"""Sound as models return it: samples, alone or with their rate, whole or in pieces; labelled in the form it came in."""
+"""Sound as models return it: samples, alone or with their rate, or encoded; whole or in pieces; labelled as it came."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import labelled
 from aigc_hooks.media import is_samples, time_axis
@@ -24,16 +25,20 @@ def labelled_sound(output: Any, provider: Provider, source: str, rate: int | Non
 
     Args:
         output: An array, tensor or list of numbers; a pair of rate and samples, in either order, with more behind it; a
-            mapping or record that names its samples and perhaps its rate; or a list of such. None passes.
+            mapping or record that names its samples and perhaps its rate; an encoded file as bytes; or a list of such.
+            None passes.
         provider: The settings.
         source: What made it, for the audit record.
-        rate: Samples a second, where the output does not tell.
+        rate: Samples a second, where the output does not tell; bytes without a header are then one channel of 16 bits.
 
     Raises:
         LabelError: It cannot be labelled, or nothing tells its rate.
     """
     if output is None:
         return None
+    if isinstance(output, bytes):
+        sound = EncodedSound(provider, source, rate)
+        return sound.put(output) + sound.end()
     if is_samples(output):
         return labelled(output, provider, source, _given(rate, source))
     if isinstance(output, tuple) and (places := _pair(output)):
@@ -51,8 +56,8 @@ def labelled_sound(output: Any, provider: Provider, source: str, rate: int | Non
     kind = f"{type(output).__module__}.{type(output).__qualname__}"
     raise UnsupportedOutputError(
         f"{source} returned {kind}, which is not known as sound, and so it is not released; labelled are samples "
-        "(arrays, tensors, lists), pairs of rate and samples, and mappings that hold both. Return one of these, or "
-        "label() it",
+        "(arrays, tensors, lists), pairs of rate and samples, mappings that hold both, and bytes of encoded sound. "
+        "Return one of these, or label() it",
         stage="detect",
     )
 
@@ -111,7 +116,8 @@ class SoundStream:
     """Sound that leaves in pieces.
 
     Bare samples are pieces of one sound: the label is a piece of its own, before the first or after the last. What says
-    more, such as a record for every sentence, may be saved by itself: the first carries the label.
+    more, such as a record for every sentence, may be saved by itself: the first carries the label. Bytes are pieces of
+    one encoded sound.
 
     Args:
         provider: The settings.
@@ -125,6 +131,7 @@ class SoundStream:
         self._rate = rate
         self._begun = False
         self._last: Any = None
+        self._encoded: EncodedSound | None = None
 
     def put(self, item: Any) -> Iterator[Any]:
         """Takes the next piece; yields what leaves now.
@@ -134,6 +141,11 @@ class SoundStream:
         """
         if item is None:
             yield item
+            return
+        if isinstance(item, bytes):
+            self._encoded = self._encoded or EncodedSound(self._provider, self._source, self._rate)
+            if data := self._encoded.put(item):
+                yield data
             return
         begins, self._begun = not self._begun, True
         self._last = item
@@ -147,6 +159,8 @@ class SoundStream:
 
     def end(self) -> Iterator[Any]:
         """Ends the sound; yields the label that follows it, if one does."""
+        if self._encoded is not None and (rest := self._encoded.end()):
+            yield rest
         if self._begun and self._provider.audio.position != "start":
             yield from self._label(self._last, "end")
 

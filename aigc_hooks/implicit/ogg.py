@@ -21,7 +21,7 @@ from aigc_hooks.implicit.copying import copy
 PLACE = "Ogg comment AIGC"
 """Place of the label."""
 
-_HEAD = Struct("<4sBBqIIIB")
+HEAD = Struct("<4sBBqIIIB")
 _CONTINUED, _LAST = 1, 4
 _NONE_ENDS = -1  # position of a page on which no packet ends
 _MAX_PAGES = 10_000
@@ -44,12 +44,12 @@ class _Page(NamedTuple):
 
 
 def _page(source: Source, offset: int) -> _Page:
-    magic, _, flags, position, serial, sequence, _, count = _HEAD.unpack(source.read(offset, _HEAD.size, "page header"))
+    magic, _, flags, position, serial, sequence, _, count = HEAD.unpack(source.read(offset, HEAD.size, "page header"))
     if magic != b"OggS":
         raise source.fault(offset, "no Ogg page")
     source.step(offset)
-    body = offset + _HEAD.size + count
-    lacing = source.read(offset + _HEAD.size, count, "page header")
+    body = offset + HEAD.size + count
+    lacing = source.read(offset + HEAD.size, count, "page header")
     return _Page(flags, position, serial, sequence, lacing, offset, body, body + sum(lacing))
 
 
@@ -141,22 +141,22 @@ def _paginated(old: list[_Page], lacing: bytes, data: bytes) -> Iterator[bytes]:
         ends = min(part) < 255
         position = (old[-1].position if last else 0) if ends else _NONE_ENDS
         flags |= old[-1].flags & _LAST if last else 0
-        head = _HEAD.pack(b"OggS", 0, flags, position, old[0].serial, old[0].sequence + index, 0, len(part))
+        head = HEAD.pack(b"OggS", 0, flags, position, old[0].serial, old[0].sequence + index, 0, len(part))
         size = sum(part)
-        yield _checked(head + part + data[:size])
+        yield checked(head + part + data[:size])
         data, flags = data[size:], _CONTINUED * (part[-1] == 255)
 
 
 def _renumbered(source: Source, target: BinaryIO, offset: int, serial: int, shift: int) -> int:
     """Copies the pages up to the end of a stream, each with its new number; returns where that ends."""
-    while offset + _HEAD.size <= source.size:
+    while offset + HEAD.size <= source.size:
         page = _page(source, offset)
         if page.after > source.size:
             break  # cut off
         data = source.read(offset, page.after - offset, "page")
         if page.serial == serial:
             number = (page.sequence + shift) & 0xFFFFFFFF
-            data = _checked(data[:_SEQUENCE] + number.to_bytes(4, "little") + bytes(4) + data[_CHECKSUM + 4 :])
+            data = checked(data[:_SEQUENCE] + number.to_bytes(4, "little") + bytes(4) + data[_CHECKSUM + 4 :])
         target.write(data)
         offset = page.after
         if page.serial == serial and page.flags & _LAST:
@@ -164,7 +164,7 @@ def _renumbered(source: Source, target: BinaryIO, offset: int, serial: int, shif
     return offset
 
 
-def _checked(page: bytes) -> bytes:
+def checked(page: bytes) -> bytes:
     """A page with its checksum, which was zero."""
     # Begun with all ones and ended likewise, zlib's is made to begin with zero.
     value = ~zlib.crc32(page.translate(_TURNED), 0xFFFFFFFF) & 0xFFFFFFFF
@@ -173,7 +173,7 @@ def _checked(page: bytes) -> bytes:
 
 def _carrier(name: str, suffixes: tuple[str, ...], codec: _Codec) -> Carrier:
     def sniff(head: bytes) -> bool:
-        return head[:4] == b"OggS" and len(head) >= _HEAD.size and head[27 + head[26] :].startswith(codec.first)
+        return head[:4] == b"OggS" and len(head) >= HEAD.size and head[27 + head[26] :].startswith(codec.first)
 
     return Carrier(name, suffixes, sniff, reader(name, _walker(codec)), _writer(name, codec))
 

@@ -186,7 +186,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         target.write(b"\0" * (chunk.length % 2))
     if sound is None:
         raise source.fault(12, "no data chunk")
-    target.write(_chunk(_KIND, text.encode()))
+    target.write(label_chunk(text))
     length = target.tell() - 8
     copy(stream, target, offset)  # what somebody put behind the file
     _tell(target, length, sound, sizes)
@@ -209,6 +209,11 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return _HEAD.pack(kind, len(data)) + data + b"\0" * (len(data) % 2)
 
 
+def label_chunk(text: str) -> bytes:
+    """The chunk that holds the label."""
+    return _chunk(_KIND, text.encode())
+
+
 def _sniff(head: bytes) -> bool:
     return head[:4] in _FORMS and head[8:12] == b"WAVE"
 
@@ -225,7 +230,7 @@ def append(file: BinaryIO, text: str) -> None:
         text: The label.
     """
     end = file.seek(0, 2)
-    file.write(b"\0" * (end % 2) + _chunk(_KIND, text.encode()))
+    file.write(b"\0" * (end % 2) + label_chunk(text))
     length = file.tell() - 8
     if length >= _UNKNOWN:
         raise CarrierError("a WAV file cannot grow beyond 4 GiB; save it as RF64")

@@ -96,9 +96,9 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
     """Keeps the label with the content until it is saved."""
     if artifact.modality == "audio":
         if artifact.rate:
-            from aigc_hooks.saving import sound
+            from aigc_hooks.saving import teaching
 
-            sound.install()
+            teaching.install()
             sounds.remember(artifact.content, int(artifact.rate), label, provider)
             artifact.places.append("memory")
         return

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks_tts.encoded import EDGE, GOOGLE
 from aigc_hooks_tts.engine import ENGINE
 from aigc_hooks_tts.libraries import LIBRARIES
+from aigc_hooks_tts.online import EDGE, GOOGLE
 
 __all__ = ["aigc_adapter"]
 

@@ -157,7 +157,7 @@ def test_a_format_without_a_place_is_refused_before_anything_is_lost(sound: Any,
     assert soundfile.info(tmp_path / "b.au").frames == len(lenient)
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "aiff"])
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "aiff", "m4a", "aac"])
 @pytest.mark.parametrize(
     "form",
     [lambda x: x, lambda x: torch.from_numpy(x)[None], lambda x: (x * 32767).astype(numpy.int16), lambda x: x.tolist()],
@@ -167,8 +167,18 @@ def test_save_writes_every_format(suffix: str, form: Any, tmp_path: Path) -> Non
     reading = read_label(path)
     assert reading.label is not None
     assert reading.label.content_producer == "acme"
-    heard, rate = soundfile.read(path)
-    assert len(find_rhythm(heard, rate)) == 1
+    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert len(find_rhythm(numpy.frombuffer(done.stdout, numpy.float32), RATE)) == 1
+
+
+def test_save_of_aac_at_a_rate_that_is_asked_for(tmp_path: Path) -> None:
+    small, large = (save(BARE, tmp_path / f"{n}.m4a", rate=RATE, provider=ACME, bitrate=n * 1000) for n in (24, 128))
+    assert large.stat().st_size > 2 * small.stat().st_size
+    with pytest.raises(TypeError, match="takes bitrate=, in bits a second, and no subtype="):
+        save(BARE, tmp_path / "a.m4a", rate=RATE, provider=ACME, subtype="PCM_16")
+    with pytest.raises(UnsupportedCarrierError, match="AAC has no rate of 23000"):
+        save(BARE, tmp_path / "a.m4a", rate=23_000, provider=ACME)
 
 
 def test_save_keeps_the_label_of_labelled_sound(sound: Any, tmp_path: Path) -> None:
