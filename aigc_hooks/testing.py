@@ -18,6 +18,8 @@ from typing import Any
 
 Request = dict[str, Any]
 
+_PIECE = 4096
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -28,7 +30,8 @@ class Reply:
         tool_calls: Calls of tools that follow the text: pairs of a name and its arguments.
         reasoning: What the model says to itself first, as ``reasoning_content``.
         status: HTTP status; anything but 200 is an error whose message is ``text``.
-        breaks_after: In a stream, how many pieces of the text leave before the connection is cut; None sends it whole.
+        audio: Encoded sound, which answers a request for speech; it is sent in pieces of 4 KiB.
+        breaks_after: In a stream, how many pieces leave before the connection is cut; None sends it whole.
         pause: Seconds between the pieces of a stream.
     """
 
@@ -36,6 +39,7 @@ class Reply:
     tool_calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     reasoning: str = ""
     status: int = 200
+    audio: bytes = b""
     breaks_after: int | None = None
     pause: float = 0.0
 
@@ -45,7 +49,7 @@ class Reply:
 
 
 class ModelServer:
-    """A model server on the loopback interface that speaks OpenAI's chat completions and responses APIs.
+    """A model server on the loopback interface that speaks OpenAI's chat completions, responses and speech APIs.
 
     It runs no model: ``answer`` is asked for each request. It exists so that real clients can be tested, and tried.
 
@@ -110,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._events(_response_events(request, reply), reply)
             else:
                 self._json(200, _response(request, reply, "completed"))
+        elif self.path.partition("?")[0].endswith("/audio/speech"):
+            self._sound(reply)
         else:
             self._json(404, {"error": {"message": f"no such path: {self.path}", "type": "invalid_request_error"}})
 
@@ -133,16 +139,31 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for event in events:
                 head = f"event: {event['type']}\n" if "type" in event else ""
-                self._chunk(f"{head}data: {json.dumps(event)}\n\n")
+                self._chunk(f"{head}data: {json.dumps(event)}\n\n".encode())
                 time.sleep(reply.pause)
             if reply.breaks_after is None:
-                self._chunk("data: [DONE]\n\n")
-                self._chunk("")
+                self._chunk(b"data: [DONE]\n\n")
+                self._chunk(b"")
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client went away, as it may
 
-    def _chunk(self, text: str) -> None:
-        data = text.encode()
+    def _sound(self, reply: Reply) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        pieces = [reply.audio[at : at + _PIECE] for at in range(0, len(reply.audio), _PIECE)]
+        try:
+            for piece in pieces[: reply.breaks_after]:
+                self._chunk(piece)
+                time.sleep(reply.pause)
+            if reply.breaks_after is None:
+                self._chunk(b"")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the client went away, as it may
+
+    def _chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 

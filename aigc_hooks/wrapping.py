@@ -181,7 +181,7 @@ def _generate(base: type, adapter: Adapter, provider: Provider) -> type:
         namespace["__setstate__"] = _restoring(_plain(base, "__setstate__"), adapter.wrapped)
     for name, seam in adapter.seams.items():
         original = _plain(base, name)
-        if not (callable(original) or isinstance(original, classmethod)):
+        if not (callable(original) or isinstance(original, (classmethod, property, functools.cached_property))):
             raise UnsupportedVersionError(
                 f"{_name(base)} has no method {name}, which the adapter {adapter.name!r} must replace: this version of "
                 "the framework is not supported; see the versions in the README"

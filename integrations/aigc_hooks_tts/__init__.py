@@ -1,4 +1,4 @@
-"""The adapter for libraries that speak: coqui-tts, kokoro, piper-tts, pyttsx3, ChatTTS, F5-TTS, MeloTTS and others.
+"""The adapter for libraries that speak: coqui-tts, kokoro, piper-tts, pyttsx3, OpenAI's client and others.
 
     tts = aigc_hooks.wrap(KPipeline("z"), provider="acme")
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.hookspecs import hookimpl
+from aigc_hooks_tts.client import client_of
 from aigc_hooks_tts.engine import ENGINE
 from aigc_hooks_tts.libraries import LIBRARIES
 from aigc_hooks_tts.online import EDGE, GOOGLE
@@ -18,6 +19,7 @@ from aigc_hooks_tts.online import EDGE, GOOGLE
 __all__ = ["aigc_adapter"]
 
 _ENGINES = {("pyttsx3", "Engine"): ENGINE, ("edge_tts", "Communicate"): EDGE, ("gtts", "gTTS"): GOOGLE}
+_CLIENTS = {("openai", "OpenAI"), ("openai", "AsyncOpenAI")}
 
 
 @hookimpl
@@ -27,6 +29,8 @@ def aigc_adapter(cls: type) -> Adapter | None:
         place = (base.__module__.partition(".")[0], base.__name__)
         if place in _ENGINES:
             return _ENGINES[place]
+        if place in _CLIENTS:
+            return client_of(cls)
         if place in LIBRARIES:
             seams = {name: seam for name, seam in LIBRARIES[place].items() if hasattr(cls, name)}
             return Adapter(place[0], seams) if seams else None
