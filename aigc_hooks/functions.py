@@ -12,6 +12,7 @@ from typing import Any
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
 from aigc_hooks.labelling import labelled
 from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import SoundStream, labelled_sound
 from aigc_hooks.streams import LabelledAsyncStream, LabelledStream, aspliced, spliced, text_splicer
@@ -89,24 +90,27 @@ def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., An
     if inspect.isasyncgenfunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with aclosing(release.apieces(function(*args, **kwargs))) as pieces:
+            own = release.voiced(function, args, kwargs)
+            async with aclosing(own.apieces(function(*args, **kwargs))) as pieces:
                 async for piece in pieces:
                     yield piece
 
     elif inspect.isgeneratorfunction(call):
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return (yield from release.pieces(function(*args, **kwargs)))
+            own = release.voiced(function, args, kwargs)
+            return (yield from own.pieces(function(*args, **kwargs)))
 
     elif inspect.iscoroutinefunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return release(await function(*args, **kwargs))
+            own = release.voiced(function, args, kwargs)
+            return own(await function(*args, **kwargs))
 
     else:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return release(function(*args, **kwargs))
+            return release.voiced(function, args, kwargs)(function(*args, **kwargs))
 
     return functools.update_wrapper(wrapper, function)
 
@@ -142,6 +146,13 @@ class Release:
         if isinstance(output, Iterator):
             return LabelledStream(output, self.provider, self.name) if self.kind == "text" else self.pieces(output)
         return self._whole(output)
+
+    def voiced(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Release:
+        """The same with a label in the voice of the function, where the settings ask for it."""
+        if self.kind != "audio":
+            return self
+        provider = in_own_voice(self.provider, function, function, args, kwargs, self.rate)
+        return Release(self.kind, provider, self.rate, self.name)
 
     async def _awaited(self, output: Awaitable[Any]) -> Any:
         return self(await output)

@@ -62,6 +62,24 @@ def labelled_sound(output: Any, provider: Provider, source: str, rate: int | Non
     )
 
 
+def held_sound(output: Any, rate: int | None) -> Iterator[tuple[Any, int | None]]:
+    """The samples in an output of any form that ``labelled_sound`` takes, and their rates; nothing of other forms."""
+    if output is None or isinstance(output, bytes):
+        return
+    if is_samples(output):
+        yield output, rate
+    elif isinstance(output, tuple) and (places := _pair(output)):
+        yield output[places[0]], int(output[places[1]])
+    elif isinstance(output, (list, tuple, Iterator)):
+        for item in output:
+            yield from held_sound(item, rate)
+    else:
+        names = list(output) if isinstance(output, Mapping) else _fields(output)
+        if (name := next((name for name in SAMPLES if name in names), None)) is not None:
+            told = next((name for name in RATES if name in names and _get(output, name)), None)
+            yield from held_sound(_get(output, name), rate if told is None else int(_get(output, told)))
+
+
 def rate_of(*models: Any) -> int | None:
     """The rate at which the first of some models that tells it makes sound, in samples a second; None if none does."""
     for model in models:

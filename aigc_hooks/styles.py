@@ -133,7 +133,9 @@ class AudioStyle(Settings):
         frequency: Tone of the rhythm in Hz, 400 to 2000: inside the band of a telephone.
         unit: Length of a short sound of the rhythm in seconds, 0.06 to 0.2; a long one has three.
         wording: What the voice says; None: ``本音频由人工智能合成``.
-        clip: A sound file in which somebody says it, with ``transcript``; None lets espeak-ng speak ``wording``.
+        speaker: Who says it where there is no clip: ``"espeak"``: espeak-ng; ``"model"``: the wrapped model or function
+            itself, which is asked once with ``wording`` in place of its text.
+        clip: A sound file in which somebody says it, with ``transcript``; None lets ``speaker`` say ``wording``.
         transcript: What the clip says. It must hold both elements, at about 120 to 160 characters a minute (5.3 e).
     """
 
@@ -142,6 +144,7 @@ class AudioStyle(Settings):
     frequency: float = Field(default=800.0, ge=400.0, le=2000.0, allow_inf_nan=False)
     unit: float = Field(default=0.1, ge=0.06, le=0.2, allow_inf_nan=False)
     wording: str | None = None
+    speaker: Literal["espeak", "model"] = "espeak"
     clip: Path | None = None
     transcript: str | None = None
 

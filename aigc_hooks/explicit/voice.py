@@ -38,6 +38,11 @@ def prompt(rate: int, style: AudioStyle) -> Any:
     Raises:
         ConfigError: The clip cannot be read, is spoken too fast or too slowly, or espeak-ng is missing.
     """
+    if style.speaker == "model" and style.clip is None:
+        raise ConfigError(
+            "audio.speaker = 'model' is for a wrapped model or function that is given a text; here set audio.clip with "
+            "audio.transcript, or audio.speaker = 'espeak'"
+        )
     return _prompt(rate, style.clip, style.transcript or "", style.wording or WORDING)
 
 
@@ -46,7 +51,7 @@ def _prompt(rate: int, clip: Path | None, transcript: str, text: str) -> Any:
     if clip is None:
         return _fitted(*_spoken(text), rate)
     samples, clip_rate = _read(clip)
-    _check_pace(f"audio.clip = {str(clip)!r} is spoken", transcript, samples, clip_rate)
+    check_pace(f"audio.clip = {str(clip)!r} is spoken", transcript, samples, clip_rate)
     return _fitted(samples, clip_rate, rate)
 
 
@@ -62,7 +67,7 @@ def _fitted(samples: Any, rate: int, wanted: int) -> Any:
     return made
 
 
-def _check_pace(what: str, text: str, samples: Any, rate: int) -> None:
+def check_pace(what: str, text: str, samples: Any, rate: int) -> None:
     """Checks the pace of what is said.
 
     Raises:

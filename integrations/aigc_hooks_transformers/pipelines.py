@@ -6,18 +6,40 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.labelling import prepare
+from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import rate_of
+from aigc_hooks.styles import AudioStyle
 from aigc_hooks.wrapping import unwrap
 from aigc_hooks_transformers.chats import ASSISTANT, is_chat, without_labels
 from aigc_hooks_transformers.kinds import FRAMEWORK, running
 from aigc_hooks_transformers.outputs import Release
 from aigc_hooks_transformers.streamers import labelled_during
 from aigc_hooks_transformers.watermark import check_mode, keep_own
+
+# Whose label the last generation of this thread or task has, and how it sounds in the voice of its model.
+_voice: ContextVar[tuple[Any, AudioStyle] | None] = ContextVar("aigc_hooks_transformers_voice", default=None)
+
+
+def _in_own_voice(
+    pipe: Any, settings: Provider, forward: Callable[..., Any], args: Any, kwargs: Any
+) -> tuple[Any, AudioStyle] | None:
+    """How the label of a pipeline sounds that is to say it itself; None where it is not."""
+    if settings.audio.speaker != "model" or not hasattr(pipe, "vocoder"):  # which those that speak have, or None
+        return None
+    bare = type(unwrap(copy.copy(pipe)))
+
+    def speak(text: str, *args: Any, **kwargs: Any) -> Any:
+        inputs = pipe._ensure_tensor_on_device(bare.preprocess(pipe, text), device=pipe.device)
+        return bare.postprocess(pipe, forward(pipe, inputs, *args, **kwargs))
+
+    own = in_own_voice(settings, pipe, speak, ("", *args), kwargs, rate_of(pipe, pipe.model))
+    return pipe, own.audio
 
 
 def _labelled_preprocess(preprocess: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
@@ -75,8 +97,10 @@ def _labelled_forward(forward: Callable[..., Any], provider: Provider) -> Callab
             kwargs = call.keywords
         elif call.keywords:
             kwargs = {**kwargs, "generate_kwargs": call.keywords}
-        with running(self), labelled_during(call.keywords.get("streamer"), provider):
-            return forward(self, model_inputs, *args, **kwargs)
+        with running(self):
+            _voice.set(_in_own_voice(self, settings, forward, args, kwargs))
+            with labelled_during(call.keywords.get("streamer"), provider):
+                return forward(self, model_inputs, *args, **kwargs)
 
     return replacement
 
@@ -95,7 +119,11 @@ def _labelled_postprocess(postprocess: Callable[..., Any], provider: Provider) -
         form = getattr(arguments.arguments.get("return_type"), "name", None)
         echoed = None if form is None else form == "FULL_TEXT"
         source, rate = type(self).__name__, rate_of(self, self.model)
-        return Release(source, active(provider), prompt, echoed, self.tokenizer, rate).release(output)
+        voice = _voice.get()
+        settings = active(provider)
+        if voice is not None and voice[0] is self:
+            settings = settings.model_copy(update={"audio": voice[1]})
+        return Release(source, settings, prompt, echoed, self.tokenizer, rate).release(output)
 
     return replacement
 

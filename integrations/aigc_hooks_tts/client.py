@@ -175,5 +175,6 @@ def _socket(name: str) -> Callable[..., Any]:
 
 def client_of(cls: type) -> Adapter:
     """The adapter of a client's class."""
-    sockets = {name: _socket(name) for name in _SOCKETS if hasattr(cls, name)}
+    # Where there is no beta, it stands elsewhere, and the version is refused.
+    sockets = {name: _socket(name) for name in _SOCKETS if name == "beta" or hasattr(cls, name)}
     return Adapter("openai", {"request": _request, "_process_response": _process, **sockets})

@@ -15,6 +15,7 @@ from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.functions import Release
 from aigc_hooks.labelling import passed, save
 from aigc_hooks.media import is_samples
+from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
 
@@ -66,12 +67,13 @@ def returned(rate: Rate) -> Seam:
             if _speaking.get() is self:
                 return method(self, *args, **kwargs)
             with speaking(self):
+                settings = in_own_voice(provider, self, functools.partial(method, self), args, kwargs, rate(self))
                 output = method(self, *args, **kwargs)
             source = type(self).__name__
             if isinstance(output, list) and output and isinstance(output[0], str):
                 passed(source, active(provider), "text that is to be spoken")
                 return output
-            return Release("audio", provider, rate(self), source)(output)
+            return Release("audio", settings, rate(self), source)(output)
 
         return replacement
 
@@ -90,7 +92,11 @@ def yielded(rate: Rate, samples: Callable[[Any], Any], other: Callable[[Any, Any
     def seam(method: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
         @functools.wraps(method)
         def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
-            stream = SoundStream(provider, type(self).__name__, None)
+            def speak(*args: Any, **kwargs: Any) -> Any:
+                return [(samples(record), rate(record)) for record in method(self, *args, **kwargs)]
+
+            settings = in_own_voice(provider, self, speak, args, kwargs, None)
+            stream = SoundStream(settings, type(self).__name__, None)
             last = None
             for record in method(self, *args, **kwargs):
                 sound = samples(record)
@@ -127,7 +133,7 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
         def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
             if _speaking.get() is self:
                 return method(self, *args, **kwargs)
-            source, settings = type(self).__name__, active(provider)
+            source = type(self).__name__
             bound = signature.bind(self, *args, **kwargs)
             for name in refused:
                 if bound.arguments.get(name):
@@ -144,6 +150,8 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
                 )
             bound.arguments[parameter] = None
             with speaking(self):
+                speak = functools.partial(method, self)
+                settings = in_own_voice(provider, self, speak, bound.args[1:], bound.kwargs, rate(self))
                 output = method(*bound.args, **bound.kwargs)
             made = labelled_sound(output, settings, source, rate(self))
             if path is None:
