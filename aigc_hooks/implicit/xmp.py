@@ -52,21 +52,21 @@ _GUESS = re.compile(
 )
 
 
-def packet(label: Label) -> bytes:
-    """Makes a new packet that holds the label: the bare object, as the image guide asks."""
+def packet(label: Label | str) -> bytes:
+    """Makes a new packet that holds the label, or its text: the bare object, as the image guide asks."""
     return (
         _BEFORE + _xml_safe(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + _AFTER
     ).encode()
 
 
-def merge(existing: bytes | str, label: Label) -> bytes:
+def merge(existing: bytes | str, label: Label | str) -> bytes:
     """Sets the one property in a user's packet and keeps everything else.
 
     Every property named AIGC goes, in whatever namespace: GB 45438-2025, 6.1 c) allows one label in a file.
 
     Args:
         existing: The user's packet, UTF-8, 16 or 32, with or without wrapper, root and padding.
-        label: The label to set.
+        label: The label to set, or its text.
 
     Returns:
         The packet in UTF-8 without padding.
@@ -96,8 +96,39 @@ def merge(existing: bytes | str, label: Label) -> bytes:
     return _serialised(root)
 
 
-def without(existing: bytes) -> bytes:
+def labelled(existing: bytes, text: str) -> bytes:
+    """A file's packet with this label as the only one; to the byte as it is where that is so already.
+
+    Args:
+        existing: The packet, or nothing where the file has none.
+        text: The text of the label.
+
+    Raises:
+        CarrierError: The packet cannot be merged; the message says what to do.
+    """
+    if [(raw.text, raw.defects) for raw in find(existing, "")] == [(_xml_safe(text), ())]:
+        return existing
+    try:
+        return merge(existing, text)
+    except CarrierError as error:
+        raise CarrierError(f"{error}; take it out first, such as with `exiftool -XMP= FILE`") from error
+
+
+def cleaned(existing: bytes) -> bytes:
+    """A packet without any label; to the byte as it is where it holds none.
+
+    Raises:
+        CarrierError: It holds a label and is not XML.
+    """
+    return without(existing) if any(find(existing, "")) else existing
+
+
+def without(existing: bytes, *, wrapper: bool = True) -> bytes:
     """A packet without any label, in UTF-8 and without padding; everything else in it is kept.
+
+    Args:
+        existing: The packet.
+        wrapper: Whether the result has the wrapper ``<?xpacket …?>``, which the extended XMP of JPEG has not.
 
     Raises:
         CarrierError: It is not XML, or holds a DOCTYPE.
@@ -105,7 +136,15 @@ def without(existing: bytes) -> bytes:
     root = _parse(_decode(existing))
     for item in list(_properties(root)):
         _remove(item)
-    return _serialised(root)
+    made = _serialised(root)
+    return made if wrapper else made[len(_HEAD.encode()) : -len(_TAIL.encode())]
+
+
+def padded(existing: bytes, size: int) -> bytes:
+    """A packet of a certain size, filled with spaces where the XMP specification (part 1, 7.3.2) has them."""
+    tail = _TAIL.encode()
+    body = existing.removesuffix(tail)
+    return body + b" " * (size - len(existing)) + existing[len(body) :]
 
 
 def _serialised(root: _Element) -> bytes:
@@ -154,9 +193,10 @@ class _Property(NamedTuple):
     defects: tuple[str, ...]
 
 
-def _xml_safe(label: Label) -> str:
+def _xml_safe(label: Label | str) -> str:
     """The bare value of the field; what XML cannot hold is escaped the JSON way."""
-    return _NOT_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", label.to_json())
+    text = label if isinstance(label, str) else label.to_json()
+    return _NOT_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def _decode(packet: bytes | str) -> str:
