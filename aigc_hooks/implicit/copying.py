@@ -22,13 +22,13 @@ class Edit(NamedTuple):
 
 
 def splice(source: BinaryIO, target: BinaryIO, edits: Iterable[Edit]) -> None:
-    """Copies a file whole, but for the parts that are edited.
+    """Copies a file whole, but for the parts that are edited; what is put in at one place stays in its order.
 
     Raises:
         CarrierError: Two of them overlap.
     """
     done = 0
-    for start, end, data in sorted(edits):
+    for start, end, data in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         if start < done:
             raise CarrierError(f"two parts of the file that hold labels overlap, at offset {start}")
         copy(source, target, done, start - done)

@@ -8,8 +8,8 @@ from itertools import islice
 
 from aigc_hooks.artifact import RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit import field
+from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.field import glued, resembles
 from aigc_hooks.implicit.ifd import Directories, Entry
 

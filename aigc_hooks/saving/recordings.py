@@ -24,6 +24,8 @@ MAX_SAMPLES = 1 << 31
 
 # Chunks that hold the samples, say how they are laid, or are filling; texts about the sound are copied.
 _KEPT_CHUNKS = frozenset((b"fmt ", b"data", b"fact", b"ds64", b"LIST", b"PEAK", b"JUNK", b"PAD ", b"FLLR", b"AIGC"))
+# What is drawn on, not decoded as a sound.
+_PICTURES = frozenset(("JPEG", "PNG", "WebP", "GIF", "TIFF", "AVIF", "HEIC"))
 _INTEGERS = {"PCM_U8": "int16", "PCM_S8": "int16", "PCM_16": "int16", "ULAW": "int16", "ALAW": "int16"}
 _WIDE = {"PCM_24": "int32", "PCM_32": "int32", "DOUBLE": "float64"}
 
@@ -36,7 +38,8 @@ def is_sound(path: Path) -> bool:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return any(carrier.sniff(head) and carrier.write for carrier in hooks().carriers)
+    known = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
+    return known is not None and known.write is not None and known.name not in _PICTURES
 
 
 @dataclass
