@@ -25,6 +25,7 @@ _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _PLAIN_TEXT, _GRAPHIC_CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
 _CONTENT = (_IMAGE, _GRAPHIC_CONTROL, _PLAIN_TEXT, _END)
 _WINDOW = 1 << 16
+_FULL = 256
 _COMMENT_DEFECT = "the label is text in a comment extension, a place that the guides do not name"
 
 
@@ -187,10 +188,19 @@ def _skip(source: Source, offset: int) -> int:
             start, at = offset, 0
             window = source.read(offset, max(1, min(size, source.size - offset)), "sub-block")
             size = _WINDOW
+        if full := _full(window, at):
+            offset += full * _FULL
+            continue
         length = window[at]
         offset += 1 + length
         if not length:
             return offset
+
+
+def _full(window: bytes, at: int) -> int:
+    """How many of the next sub-blocks are as long as they can be, as nearly all of a picture's are."""
+    lengths = window[at::_FULL]
+    return len(lengths) - len(lengths.lstrip(b"\xff"))
 
 
 def _joined(data: bytes) -> bytes:

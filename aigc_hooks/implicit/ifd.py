@@ -41,7 +41,6 @@ class Directories:
 
     Attributes:
         order: ``"<"`` or ``">"``, byte order for ``struct``.
-        code: ``"I"`` or ``"Q"``, the format of an offset for ``struct``.
         first: Where the offset of the first directory stands.
 
     Raises:
@@ -56,7 +55,6 @@ class Directories:
         self.order, self._big = _MAGIC[magic[:4]]
         self.first = 8 if self._big else 4
         self._start = self._number(source.read(8, 8, "BigTIFF header") if self._big else magic[4:])
-        self.code = "Q" if self._big else "I"
         # count of entries, entry, value that fits into the entry
         self._layout = ("Q", 20, 8) if self._big else ("H", 12, 4)
 
@@ -122,7 +120,7 @@ class Directories:
     def table(self, rows: list[bytes], following: int) -> bytes:
         """A directory of these entries, as it is stored."""
         count = struct.pack(self.order + self._layout[0], len(rows))
-        return count + b"".join(rows) + struct.pack(self.order + self.code, following)
+        return count + b"".join(rows) + self.pointed(following)
 
     def row(self, tag: int, kind: int, count: int, value: int) -> bytes:
         """An entry as it is stored; ``value`` is the offset of its value.
@@ -130,9 +128,17 @@ class Directories:
         Raises:
             CarrierError: The offset is beyond what the file can tell.
         """
-        if not self._big and max(count, value) >= 1 << 32:
-            raise self._source.fault(value, "it would grow beyond the 4 GiB of TIFF; save it as BigTIFF first")
-        return struct.pack(f"{self.order}HH{self.code}{self.code}", tag, kind, count, value)
+        return struct.pack(self.order + "HH", tag, kind) + self.pointed(count) + self.pointed(value)
+
+    def pointed(self, offset: int) -> bytes:
+        """An offset as it is stored.
+
+        Raises:
+            CarrierError: It is beyond what the file can tell.
+        """
+        if not self._big and offset >= 1 << 32:
+            raise self._source.fault(offset, "it would grow beyond the 4 GiB of TIFF; save it as BigTIFF first")
+        return offset.to_bytes(8 if self._big else 4, "little" if self.order == "<" else "big")
 
     def value(self, entry: Entry, what: str) -> bytes:
         """The bytes of an entry's value.
