@@ -108,6 +108,8 @@ def labelled(existing: bytes, text: str) -> bytes:
     """
     if [(raw.text, raw.defects) for raw in find(existing, "")] == [(_xml_safe(text), ())]:
         return existing
+    if _is_own(existing):
+        return packet(text)
     try:
         return merge(existing, text)
     except CarrierError as error:
@@ -165,9 +167,9 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
 
     A packet that is not XML never raises: what a bounded search finds in it is yielded with a defect.
     """
-    if packet.startswith(_BEFORE_BYTES) and packet.endswith(_AFTER_BYTES):
+    if _is_own(packet):
         text = packet[len(_BEFORE_BYTES) : -len(_AFTER_BYTES)]
-        if len(text) <= MAX_TEXT and text.isascii() and b"<" not in text and b"&" not in text:
+        if len(text) <= MAX_TEXT and text.isascii() and b"&" not in text:
             # Our own packet around plain text: what a parser would find is known, without one.
             yield RawLabel(place, text.decode())
             return
@@ -182,6 +184,15 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
         return
     for item in _properties(root):
         yield RawLabel(place, item.text, item.defects)
+
+
+def _is_own(existing: bytes) -> bool:
+    """Whether a packet is one that was made new here, with nothing but a label in it."""
+    return (
+        existing.startswith(_BEFORE_BYTES)
+        and existing.endswith(_AFTER_BYTES)
+        and existing.count(b"<") == _BEFORE_BYTES.count(b"<") + _AFTER_BYTES.count(b"<")
+    )
 
 
 class _Property(NamedTuple):

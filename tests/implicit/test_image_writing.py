@@ -206,7 +206,7 @@ def jpeg_parts(data: bytes) -> Iterator[bytes]:
     while data[offset + 1] != 0xDA:
         length = int.from_bytes(data[offset + 2 : offset + 4], "big") + 2
         part = data[offset : offset + length]
-        if b"ns.adobe.com/xap/1.0/\0" not in part[:40] and not part.startswith(b"\xff\xe2") or b"ICC" in part[:9]:
+        if (b"ns.adobe.com/xap/1.0/\0" not in part[:40] and not part.startswith(b"\xff\xe2")) or b"ICC" in part[:9]:
             yield part
         offset += length
     yield data[offset:]
