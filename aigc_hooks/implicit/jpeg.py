@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
@@ -25,6 +26,7 @@ _EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENDED_PLACE = "JPEG APP1 extended XMP"
 _EXTENDED = "the label stands in extended XMP, which many readers skip"
 _EXTENDED_PART = 65400  # as the XMP specification advises
+_LATER = "it stands in a further picture; the guide has the first"
 _OWN_TEXT = "the label is bare text in segment {}, a place that the guides do not name"
 
 _APP0, _APP1, _APP2, _APP11, _APP15, _COM, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xEB, 0xEF, 0xFE, 0xDA, 0xD9
@@ -53,12 +55,13 @@ class _Part(NamedTuple):
     data: bytes
 
 
-def _segments(source: Source) -> Iterator[_Segment]:
-    """The segments with metadata before the pixels."""
-    if source.read(0, 2, "SOI marker") != b"\xff\xd8":
-        raise source.fault(0, "no SOI marker")
-    offset = 2
+def _segments(source: Source, start: int = 0) -> Iterator[_Segment]:
+    """The segments with metadata before the pixels of the picture that begins at an offset."""
+    if source.read(start, 2, "SOI marker") != b"\xff\xd8":
+        raise source.fault(start, "no SOI marker")
+    offset = start + 2
     for _ in range(MAX_PARTS):
+        source.step(offset)
         marker, offset = _marker(source, offset)
         if marker in (_SOS, _EOI):
             return
@@ -75,16 +78,38 @@ def _segments(source: Source) -> Iterator[_Segment]:
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
-    """Yields the labels of every segment before the pixels; nothing behind SOS is looked at."""
+    """Yields the labels of every segment before the pixels.
+
+    Behind them only what the index of further pictures names is looked at. Libraries copy the metadata into each: the
+    same text is the same label and is not listed again; a different one is.
+    """
     extended: dict[bytes, list[_Part]] = {}
+    seen: set[str] = set()
+    others: list[int] = []
     for segment in _segments(source):
         if part := _part(segment):
             extended.setdefault(part.name, []).append(part)
-        else:
-            yield from _labels(source, segment)
+            continue
+        for raw in _labels(source, segment):
+            seen.add(raw.text.strip())
+            yield raw
+        if _is_index(segment):
+            others += mpf.others(source, segment.data, segment.end - len(segment.data))
     for parts in extended.values():
         for raw in xmp.find(_whole(parts), _EXTENDED_PLACE):
             yield RawLabel(raw.place, raw.text, (*raw.defects, _EXTENDED))
+    for segment in _further(source, others):
+        for raw in _labels(source, segment):
+            if raw.text.strip() not in seen:
+                seen.add(raw.text.strip())
+                yield RawLabel(raw.place, raw.text, (*raw.defects, _LATER))
+
+
+def _further(source: Source, places: list[int]) -> Iterator[_Segment]:
+    """The segments of further pictures, as far as they are such; many an index tells wrong places."""
+    for place in places:
+        with suppress(CarrierError):
+            yield from (segment for segment in _segments(source, place) if not _part(segment))
 
 
 def _marker(source: Source, offset: int) -> tuple[int, int]:
@@ -119,6 +144,10 @@ def _is_packet(segment: _Segment) -> bool:
     return segment.marker == _APP1 and segment.data.startswith(XMP_HEADER)
 
 
+def _is_index(segment: _Segment) -> bool:
+    return segment.marker == _APP2 and segment.data.startswith(mpf.HEADER)
+
+
 def _is_exif(segment: _Segment) -> bool:
     return segment.marker == _APP1 and segment.data.startswith(b"Exif\0")
 
@@ -137,7 +166,8 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a file with the label in its XMP packet, or in a new one behind JFIF and Exif; pixels stay, and trailers.
 
     Trailers are what follows the first picture: more pictures, gain maps, films. They tell their places from their own
-    beginning or from the end of the file, but for the index of CIPA DC-007, which is mended.
+    beginning or from the end of the file, but for the index of CIPA DC-007, which is mended. An older label in a
+    picture that this index names is blanked there.
     """
     source = Source(stream, "JPEG")
     edits: list[Edit] = []
@@ -151,7 +181,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             extended.setdefault(part.name, []).append((segment, part))
         elif packet is None and _is_packet(segment):
             packet = segment
-        elif index is None and segment.marker == _APP2 and segment.data.startswith(mpf.HEADER):
+        elif index is None and _is_index(segment):
             index = segment
         elif any(_labels(source, segment)):
             edits.append(Edit(segment.start, segment.end, _without(source, segment)))
@@ -166,8 +196,11 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     start, end = (packet.start, packet.end) if packet else (place, place)
     edits.append(Edit(start, end, _packed(made)))
     if index is not None:
-        mended = mpf.mended(source, index.data, index.end - len(index.data), edits)
-        edits.append(Edit(index.start, index.end, _stored(_APP2, mended)))
+        offset = index.end - len(index.data)
+        for segment in _further(source, mpf.others(source, index.data, offset)):
+            if any(_labels(source, segment)):
+                edits.append(Edit(segment.start, segment.end, _blanked(source, segment)))
+        edits.append(Edit(index.start, index.end, _stored(_APP2, mpf.mended(source, index.data, offset, edits))))
     splice(stream, target, edits)
 
 
@@ -194,6 +227,20 @@ def _without(source: Source, segment: _Segment) -> bytes:
     return _stored(segment.marker, rest) if rest else b""
 
 
+def _blanked(source: Source, segment: _Segment) -> bytes:
+    """A segment that holds labels, without them and as long: of pictures behind the first one, others tell the size."""
+    size = segment.end - segment.start
+    made = _without(source, segment)
+    if _is_packet(segment):
+        packet = xmp.padded(made[4 + len(XMP_HEADER) :], len(segment.data) - len(XMP_HEADER))
+        made = _packed(packet)
+    elif len(made) < size:
+        made = _stored(segment.marker, made[4:].ljust(len(segment.data)))
+    if len(made) != size:
+        raise source.fault(segment.start, "the XMP of a further picture holds a label and has no room to lose it")
+    return made
+
+
 def _extended(parts: list[_Part]) -> tuple[bytes, bytes]:
     """Extended XMP without labels: the digest that names it, and its segments."""
     whole = xmp.without(_whole(parts), wrapper=False)
@@ -215,4 +262,4 @@ def _sniff(head: bytes) -> bool:
 
 
 CARRIER = Carrier("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), _sniff, reader("JPEG", _walk), _write)
-"""JPEG, and MPO by its first picture."""
+"""JPEG, and MPO, the label of which is in its first picture."""

@@ -251,6 +251,47 @@ def test_jpeg_further_pictures_are_found_where_the_index_tells(
         image.load()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"xmp": xmp.packet(OLD)},
+        {"xmp": xmp.merge(TITLE, OLD)},
+        {"exif": exif(b"ASCII\0\0\0" + WRAPPED)},
+        {"comment": WRAPPED},
+    ],
+    ids=range(4),
+)
+def test_jpeg_further_pictures_lose_their_labels_and_keep_their_places(
+    options: dict[str, bytes], label: Label, picture: Picture, findings: Read, tool: Tool, tmp_path: Path
+) -> None:
+    data = picture("MPO", frames=3, **options)  # Pillow writes them into each picture
+    (tmp_path / "a.jpg").write_bytes(data)
+    found = findings(jpeg.CARRIER, data)
+    assert [finding.label for finding in found] == [OLD]
+    made = rewritten(jpeg.CARRIER, data, label)
+    (tmp_path / "b.jpg").write_bytes(made)
+    for name in ("-MPImage2", "-MPImage3"):
+        before, after = (tool("exiftool", "-b", name, tmp_path / file) for file in ("a.jpg", "b.jpg"))
+        assert len(before) == len(after)
+        assert before.count(b"kept") == after.count(b"kept")
+        assert b"ContentProducer" not in after
+    other = Label(content_producer="acme", produce_id="new")
+    late = data.replace(b'"old"', b'"new"').replace(b'"new"', b'"old"', data.count(b'"old"') // 3)
+    found = findings(jpeg.CARRIER, late)
+    assert [finding.label.produce_id for finding in found if finding.label] == ["old", other.produce_id]
+    assert "further picture" in found[1].defects[-1]
+
+
+def test_jpeg_an_index_of_wrong_places_hurts_nobody(label: Label, picture: Picture) -> None:
+    data = picture("MPO", frames=2, xmp=xmp.packet(OLD))
+    second = data.index(b"\xff\xd8\xff", 3)
+    for broken in (data[:second] + b"??" + data[second + 2 :], data[: second + 30], data.replace(b"MPF\0", b"MPF?")):
+        assert len(list(jpeg.CARRIER.read(io.BytesIO(broken)))) == 1
+        target = io.BytesIO()
+        jpeg.CARRIER.write(io.BytesIO(broken), target, label.to_json())  # type: ignore[misc]
+        assert target.getvalue().startswith(b"\xff\xd8")
+
+
 def test_jpeg_trailers_stay_byte_for_byte(label: Label, picture: Picture) -> None:
     source = picture("JPEG")
     gain = picture(
