@@ -84,7 +84,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         elif old is None:
             old = block
         else:
-            edits.append(Edit(block.start, block.end, _extension(xmp.without(_packet(source, block)[0]))))
+            edits.append(Edit(block.start, block.end, _extension(xmp.cleaned(_packet(source, block)[0]))))
     if old is None:
         edits.append(Edit(place, place, _extension(xmp.packet(text))))
     else:

@@ -217,7 +217,7 @@ def _packed(packet: bytes) -> bytes:
 def _without(source: Source, segment: _Segment) -> bytes:
     """A segment that holds labels, without them; nothing where nothing else is in it."""
     if _is_packet(segment):
-        return _packed(xmp.without(segment.data[len(XMP_HEADER) :]))
+        return _packed(xmp.cleaned(segment.data[len(XMP_HEADER) :]))
     if _is_exif(segment):
         return _stored(_APP1, exif.without(segment.data, source))
     if segment.marker == _APP11 and segment.data.startswith(b"JP"):

@@ -181,7 +181,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             if packet is None and found.is_packet:
                 packet = chunk, found
             elif any(_labels(found)):
-                kept = _itxt(xmp.without(found.body)) if found.is_packet else b""
+                kept = _itxt(xmp.cleaned(found.body)) if found.is_packet else b""
                 edits.append(Edit(chunk.start, chunk.end, kept))
     assert pixels is not None  # a file ends with IEND, or the walk over its chunks with an error
     made = xmp.labelled(packet[1].body if packet else b"", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -110,19 +111,26 @@ def labelled(existing: bytes, text: str) -> bytes:
         return existing
     if _is_own(existing):
         return packet(text)
-    try:
+    with _advised():
         return merge(existing, text)
-    except CarrierError as error:
-        raise CarrierError(f"{error}; take it out first, such as with `exiftool -XMP= FILE`") from error
 
 
 def cleaned(existing: bytes) -> bytes:
     """A packet without any label; to the byte as it is where it holds none.
 
     Raises:
-        CarrierError: It holds a label and is not XML.
+        CarrierError: It holds a label and is not XML; the message says what to do.
     """
-    return without(existing) if any(find(existing, "")) else existing
+    with _advised():
+        return without(existing) if any(find(existing, "")) else existing
+
+
+@contextmanager
+def _advised() -> Iterator[None]:
+    try:
+        yield
+    except CarrierError as error:
+        raise CarrierError(f"{error}; take it out first, such as with `exiftool -XMP= FILE`") from error
 
 
 def without(existing: bytes, *, wrapper: bool = True) -> bytes:

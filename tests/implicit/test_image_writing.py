@@ -60,7 +60,10 @@ NAMES = [
     "full.avif",
     "moving.avif",
     "avifenc.avif",
+    "grid.avif",
     "plain.heic",
+    "many.heic",
+    "thumbnail.heic",
     "alpha.heic",
     "full.heic",
 ]
@@ -131,6 +134,12 @@ def made(tmp_path_factory: pytest.TempPathFactory, tool: Tool) -> Path:
     save("moving.avif", frames=3, speed=10)
     tool("avifenc", "-s", "10", source, folder / "avifenc.avif")
     tool("heif-enc", source, "-o", folder / "plain.heic")
+    tool("heif-enc", source, folder / "palette.png", "-o", folder / "many.heic")
+    tool("heif-enc", "-t", "16", source, "-o", folder / "thumbnail.heic")
+    tiles = [folder / f"tile{step}.png" for step in range(2)]
+    for step, tile in enumerate(tiles):
+        frame(step).resize((64, 64)).save(tile)
+    tool("avifenc", "-s", "10", "--grid", "2x1", *tiles, folder / "grid.avif")
     clear = save("clear.png", "RGBA")
     tool("heif-enc", clear, "-o", folder / "alpha.heic")
     for suffix in ("jpg", "png", "webp", "tif", "avif", "heic"):
@@ -154,18 +163,21 @@ def pixels(tool: Tool, tmp_path: Path) -> Callable[[Path], list[bytes]]:
     """Every frame as it is shown, by decoders that this project did not write."""
 
     def decode(path: Path) -> list[bytes]:
+        shown = [path]
         if path.suffix == ".heic":
-            shown = tmp_path / "shown.png"
-            tool("heif-convert", path, shown)
-            path = shown
+            tool("heif-convert", "--with-aux", path, tmp_path / "shown.png")
+            shown = sorted(tmp_path.glob("shown*.png"))
         elif path.name == "big-MM.tif":  # which Pillow does not read
             tool("tiffcp", "-L", path, tmp_path / "shown.tif")
-            path = tmp_path / "shown.tif"
-        with Image.open(path) as image:
-            return [
-                (f"{page.mode}{page.size}{page.info.get('duration')}".encode() + page.tobytes())
-                for page in ImageSequence.Iterator(image)
-            ]
+            shown = [tmp_path / "shown.tif"]
+        found = []
+        for each in shown:
+            with Image.open(each) as image:
+                found += [
+                    f"{page.mode}{page.size}{page.info.get('duration')}".encode() + page.tobytes()
+                    for page in ImageSequence.Iterator(image)
+                ]
+        return found
 
     return decode
 
