@@ -257,12 +257,10 @@ def test_lying_lengths_take_no_memory() -> None:
 
 
 def test_what_is_not_written_this_way_says_what_to_do(tmp_path: Path) -> None:
-    from PIL import Image
-
-    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    (tmp_path / "a.md").write_text("---\ntitle: a\n---\ntext\n", encoding="utf-8")
     (tmp_path / "a.bin").write_bytes(b"\0" * 100)
-    with pytest.raises(UnsupportedCarrierError, match=r"a PNG file gets both labels together: label\(Path"):
-        write_label(tmp_path / "a.png", LABEL)
+    with pytest.raises(UnsupportedCarrierError, match=r"a Markdown file gets both labels together: label\(Path"):
+        write_label(tmp_path / "a.md", LABEL)
     with pytest.raises(UnsupportedCarrierError, match="its format is not known; labels are written into"):
         write_label(tmp_path / "a.bin", LABEL)
     with pytest.raises(FileNotFoundError):

@@ -4,10 +4,42 @@ from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO, cast
+from collections.abc import Iterable
+from typing import BinaryIO, NamedTuple, cast
+
+from aigc_hooks.errors import CarrierError
 
 _PIECE = 1 << 20
 _BLOCK = 4096
+
+
+class Edit(NamedTuple):
+    """A part of a file, from where to where it stands, and what takes its place."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+def splice(source: BinaryIO, target: BinaryIO, edits: Iterable[Edit]) -> None:
+    """Copies a file whole, but for the parts that are edited; what is put in at one place stays in its order.
+
+    Raises:
+        CarrierError: Two of them overlap.
+    """
+    done = 0
+    for start, end, data in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        if start < done:
+            raise CarrierError(f"two parts of the file that hold labels overlap, at offset {start}")
+        copy(source, target, done, start - done)
+        target.write(data)
+        done = end
+    copy(source, target, done)
+
+
+def moved(offset: int, edits: Iterable[Edit]) -> int:
+    """Where the byte at an offset stands after the edits, none of which is of that byte."""
+    return offset + sum(len(data) - (end - start) for start, end, data in edits if end <= offset)
 
 
 def copy(source: BinaryIO, target: BinaryIO, start: int, count: int | None = None) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from aigc_hooks.artifact import RawLabel
 from aigc_hooks.errors import CarrierError
+from aigc_hooks.implicit import field
 from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.field import glued, resembles
 from aigc_hooks.implicit.ifd import Directories, Entry
@@ -21,6 +22,8 @@ USER_COMMENT_PLACE = "Exif UserComment"
 _EXIF_IFD = 0x8769
 _IMAGE_DESCRIPTION = 0x010E
 _HEADER = b"Exif\0\0"
+_ASCII, _UNICODE = b"ASCII\0\0\0", b"UNICODE\0"
+_CODES = {_ASCII, _UNICODE, b"JIS\0\0\0\0\0", bytes(8)}
 
 NOT_IN_GUIDE = "the guide names Exif UserComment for JPEG and WebP only"
 """Defect of a UserComment elsewhere (TC260-PG-20259A, Annex B)."""
@@ -61,11 +64,92 @@ def find_in(directories: Directories, entries: dict[int, Entry], defects: tuple[
             yield RawLabel("Exif ImageDescription", text, (_describe(text),))
     if comment := entries.get(USER_COMMENT):
         yield from _comment(directories, comment, (*defects, "UserComment stands in the main IFD, not in the ExifIFD"))
-    pointer = entries.get(_EXIF_IFD)
-    if pointer and (offset := directories.pointer(pointer)):
-        inner, _ = directories.directory(offset)
-        if comment := inner.get(USER_COMMENT):
+    if offset := inner(directories, list(entries.values())):
+        within, _ = directories.directory(offset)
+        if comment := within.get(USER_COMMENT):
             yield from _comment(directories, comment, defects)
+
+
+def without(data: bytes, source: Source) -> bytes:
+    """An Exif block without the labels in it, of the same length: nothing else in it moves.
+
+    Raises:
+        CarrierError: It is broken and holds a label.
+    """
+    if not any(find(data, source)):
+        return data
+    skip = len(_HEADER) if data.startswith(_HEADER) else 0
+    made = bytearray(data)
+    try:
+        directories = Directories(source.inside(data[skip:], "Exif"))
+        for offset, listed in islice(directories.pages(), 2):
+            for place in filter(None, (offset, inner(directories, listed))):
+                for start, piece in removals(directories, place):
+                    made[skip + start : skip + start + len(piece)] = piece
+    except CarrierError as error:
+        raise CarrierError(
+            f"the Exif block holds a label and cannot be mended: {error}; take it out first, such as with "
+            "`exiftool -EXIF= FILE`"
+        ) from error
+    return bytes(made)
+
+
+def removals(directories: Directories, offset: int) -> Iterator[tuple[int, bytes]]:
+    """What to write where so that the texts of a directory hold no label, and nothing else in it moves.
+
+    Raises:
+        CarrierError: An offset leads out of the file.
+    """
+    rows, following = directories.rows(offset)
+    kept = list(rows)
+    for index, place, data in texts(directories, directories.listed(offset)[0]):
+        yield place, data
+        if not any(data):
+            kept.remove(rows[index])
+    if len(kept) < len(rows):
+        yield offset, directories.table(kept, following).ljust(len(directories.table(rows, following)), b"\0")
+
+
+def texts(directories: Directories, listed: list[Entry]) -> Iterator[tuple[int, int, bytes]]:
+    """The values of a directory that hold labels, without them, in as many bytes.
+
+    Yields:
+        The index of the entry, where its value stands, and the value. Text beside a label stays in it; zeros say that
+        nothing is left, and that the entry may go.
+
+    Raises:
+        CarrierError: An offset leads out of the file.
+    """
+    for index, entry in enumerate(listed):
+        if entry.tag in (_IMAGE_DESCRIPTION, USER_COMMENT):
+            data = directories.text(entry, "text")
+            rest = _without(data, directories.order, entry.tag == USER_COMMENT)
+            if rest != data:
+                yield index, entry.offset, rest
+
+
+def inner(directories: Directories, listed: list[Entry]) -> int:
+    """Where the ExifIFD of a main directory stands; 0 for none."""
+    pointer = next((entry for entry in listed if entry.tag == _EXIF_IFD), None)
+    return directories.pointer(pointer) if pointer else 0
+
+
+def _without(data: bytes, order: str, coded: bool) -> bytes:
+    """The value of a text entry without labels, in as many bytes; zeros where nothing is left of it."""
+    encoding, errors = "utf-8", "surrogateescape"
+    skip = 8 if coded and data[:8] in _CODES else 0
+    body = data[skip:]
+    if skip and data[:8] == _UNICODE and resembles(_utf16(body, order)):
+        encoding, errors = _utf16_order(body, order), "surrogatepass"
+        body = body[: len(body) // 2 * 2]
+    text = body.decode(encoding, errors).rstrip("\0 ")
+    if not resembles(text):
+        return data
+    rest = field.without(text).encode(encoding, errors)
+    if not rest:
+        return bytes(len(data))
+    space = " ".encode(encoding)
+    return (data[:skip] + rest + space * ((len(body) - len(rest)) // len(space))).ljust(len(data), b"\0")
 
 
 def _describe(text: str) -> str:
@@ -79,14 +163,14 @@ def _comment(directories: Directories, entry: Entry, defects: tuple[str, ...]) -
     data = directories.text(entry, "UserComment")
     code, body = data[:8], data[8:]
     found = list(defects)
-    if code == b"ASCII\0\0\0":
+    if code == _ASCII:
         text = _utf8(body)
         if not text.isascii():
             found.append("UserComment is declared ASCII but holds other characters")
-    elif code == b"UNICODE\0":
+    elif code == _UNICODE:
         text = _utf16(body, directories.order)
         found.append("UserComment is declared UNICODE; the guide has ASCII")
-    elif code in (b"JIS\0\0\0\0\0", bytes(8)):
+    elif code in _CODES:
         text = _utf8(body)
         found.append(f"UserComment is declared {'JIS' if code[0] else 'undefined'}; the guide has ASCII")
     else:
@@ -98,12 +182,14 @@ def _comment(directories: Directories, entry: Entry, defects: tuple[str, ...]) -
 
 def _utf16(data: bytes, order: str) -> str:
     """UNICODE text: UTF-16 in the block's byte order, or, in many files, in the other one."""
+    text = data.decode(_utf16_order(data, order), "replace").strip("\0\ufeff ")
+    return text if resembles(text) else _utf8(data)
+
+
+def _utf16_order(data: bytes, order: str) -> str:
+    """The encoding in which UTF-16 text is a label."""
     native, other = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
-    for encoding in (native, other):
-        text = data.decode(encoding, "replace").strip("\0\ufeff ")
-        if resembles(text):
-            return text
-    return _utf8(data)
+    return native if resembles(data.decode(native, "replace").strip("\0\ufeff ")) else other
 
 
 def _utf8(data: bytes) -> str:

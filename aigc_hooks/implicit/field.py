@@ -26,6 +26,8 @@ _FILLED = {"label": "[123]", "content_producer": f"{_PLAIN}+", "produce_id": f"{
 # escapes, and what may not be empty is not. Nothing is left to be found wrong in it.
 _ELEMENTS = (f'"{key}":"(?P<{name}>{_FILLED.get(name, f"{_PLAIN}*")})"' for name, key in KEYS.items())
 _CANONICAL = re.compile("{" + ",".join(_ELEMENTS) + "}")
+_BEFORE = re.compile(rf"{FIELD_NAME}\W{{0,3}}\Z")
+_MOST_IN_A_TEXT = 100
 _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.
@@ -74,6 +76,21 @@ def glued(data: bytes, place: str, defect: str) -> Iterator[RawLabel]:
         text = data[match.end() : match.end() + MAX_TEXT].decode("utf-8", "replace").rstrip("\0 ")
         if resembles(text):
             yield RawLabel(place, text, (defect,))
+
+
+def without(text: str) -> str:
+    """Free text without the labels in it; empty where nothing is left that says anything."""
+    for _ in range(_MOST_IN_A_TEXT):
+        match = _LABEL_LIKE.search(text)
+        if match is None:
+            return text if any(map(str.isalnum, text)) else ""
+        start = text.rfind("{", 0, match.start())
+        try:
+            _, end = json.JSONDecoder().raw_decode(text, max(start, 0))
+        except (ValueError, RecursionError):
+            end = len(text)  # where a broken object ends cannot be told
+        text = _BEFORE.sub("", text[: max(start, 0)]) + text[max(end, match.end()) :]
+    return ""
 
 
 @functools.lru_cache(maxsize=64)

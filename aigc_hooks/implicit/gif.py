@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import xmp
+from aigc_hooks.implicit import field, xmp
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
-from aigc_hooks.implicit.field import glued
+from aigc_hooks.implicit.copying import Edit, splice
 
 PLACE = "GIF XMP DataXMP"
 """Place of the label."""
@@ -23,7 +23,9 @@ _TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _PLAIN_TEXT, _GRAPHIC_CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
+_CONTENT = (_IMAGE, _GRAPHIC_CONTROL, _PLAIN_TEXT, _END)
 _WINDOW = 1 << 16
+_FULL = 256
 _COMMENT_DEFECT = "the label is text in a comment extension, a place that the guides do not name"
 
 
@@ -48,52 +50,98 @@ def insert(data: bytes, packet: bytes) -> bytes:
     Raises:
         CarrierError: The file is damaged, or the packet holds a zero byte.
     """
-    if b"\0" in packet:
-        raise CarrierError("an XMP packet for GIF is UTF-8 without zero bytes")
+    extension = _extension(packet)
     source = Source(BytesIO(data), "GIF")
-    old: list[_Block] = []
+    edits = [Edit(0, 6, b"GIF89a")]
     place = 0
     for block in _blocks(source):
-        if not place and block.kind in (_IMAGE, _GRAPHIC_CONTROL, _PLAIN_TEXT, _END):
+        if not place and block.kind in _CONTENT:
             place = block.start
+            edits.append(Edit(place, place, extension))
             if data.find(_HEAD, place) < 0:
                 break  # nothing to remove behind it: the pixels need not be walked
         if data.startswith(_HEAD, block.start):
-            old.append(block)
-    extension = _HEAD + packet + _TRAILER
-    parts = [b"GIF89a"]
-    start = 6
-    for begin, end, new in sorted([(place, place, extension), *((block.start, block.end, b"") for block in old)]):
-        parts += [data[start:begin], new]
-        start = end
-    return b"".join([*parts, data[start:]])
+            edits.append(Edit(block.start, block.end, b""))
+    target = BytesIO()
+    splice(source.stream, target, edits)
+    return target.getvalue()
+
+
+def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in its XMP extension, or in a new one before its first picture."""
+    source = Source(stream, "GIF")
+    edits = [Edit(0, 6, b"GIF89a")]  # which extensions need
+    old: _Block | None = None
+    place = 0
+    for block in _blocks(source):
+        if not place and block.kind in _CONTENT:
+            place = block.start
+        if not any(_labels(source, block)):
+            if old is None and _is_packet(source, block):
+                old = block
+        elif block.kind == _COMMENT:
+            edits.append(Edit(block.start, block.end, _comment(source, block)))
+        elif old is None:
+            old = block
+        else:
+            edits.append(Edit(block.start, block.end, _extension(xmp.cleaned(_packet(source, block)[0]))))
+    if old is None:
+        edits.append(Edit(place, place, _extension(xmp.packet(text))))
+    else:
+        packet, defects = _packet(source, old)
+        made = xmp.labelled(packet, text)
+        if old.start > place:
+            edits += [Edit(place, place, _extension(made)), Edit(old.start, old.end, b"")]
+        elif defects or made != packet:
+            edits.append(Edit(old.start, old.end, _extension(made)))
+    splice(stream, target, edits)
+
+
+def _extension(packet: bytes) -> bytes:
+    """The extension with a packet."""
+    if b"\0" in packet:
+        raise CarrierError("an XMP packet for GIF is UTF-8 without zero bytes")
+    return _HEAD + packet + _TRAILER
+
+
+def _comment(source: Source, block: _Block) -> bytes:
+    """A comment extension that holds labels, without them; nothing where nothing else is in it."""
+    data = _joined(source.payload(block.body, block.end - block.body, "comment extension"))
+    rest = field.without(data.decode("latin-1")).encode("latin-1")
+    pieces = [bytes((len(rest[at : at + 255]),)) + rest[at : at + 255] for at in range(0, len(rest), 255)]
+    return bytes((_EXTENSION, _COMMENT)) + b"".join(pieces) + b"\0" if rest else b""
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels of every extension, between the frames as well."""
     for block in _blocks(source):
-        if block.kind == _APPLICATION and source.read(block.start, 14).upper() == _HEAD.upper():
-            yield from _packet(source, block)
-        elif block.kind == _COMMENT:
-            # A longer comment is no label: what is longer is not parsed anyway.
-            data = source.payload(block.body, min(block.end - block.body, MAX_TEXT), "comment extension")
-            yield from glued(_joined(data), "GIF comment", _COMMENT_DEFECT)
+        yield from _labels(source, block)
 
 
-def _packet(source: Source, block: _Block) -> Iterator[RawLabel]:
-    """The labels of one XMP extension, with the trailer, without it, or cut into sub-blocks."""
+def _labels(source: Source, block: _Block) -> Iterator[RawLabel]:
+    """The labels of one block."""
+    if _is_packet(source, block):
+        packet, defects = _packet(source, block)
+        for raw in xmp.find(packet, PLACE):
+            yield RawLabel(PLACE, raw.text, raw.defects + defects)
+    elif block.kind == _COMMENT:
+        # A longer comment is no label: what is longer is not parsed anyway.
+        data = source.payload(block.body, min(block.end - block.body, MAX_TEXT), "comment extension")
+        yield from field.glued(_joined(data), "GIF comment", _COMMENT_DEFECT)
+
+
+def _is_packet(source: Source, block: _Block) -> bool:
+    return block.kind == _APPLICATION and source.read(block.start, 14).upper() == _HEAD.upper()
+
+
+def _packet(source: Source, block: _Block) -> tuple[bytes, tuple[str, ...]]:
+    """The packet of one XMP extension, with the trailer, without it, or cut into sub-blocks; what is wrong with it."""
     data = source.payload(block.body, block.end - block.body, "XMP extension")
-    defects: tuple[str, ...] = ()
     if data.endswith(_TRAILER):
-        data = data[: -len(_TRAILER)]
-    elif data.startswith((b"<?", b"<x:", b"<rdf:")):
-        data = data[: data.rfind(b">") + 1]
-        defects = ("the XMP packet ends without the trailer of 258 bytes",)
-    else:
-        data = _joined(data)
-        defects = ("the XMP packet is cut into sub-blocks; other readers expect it in one piece",)
-    for raw in xmp.find(data, PLACE):
-        yield RawLabel(PLACE, raw.text, raw.defects + defects)
+        return data[: -len(_TRAILER)], ()
+    if data.startswith((b"<?", b"<x:", b"<rdf:")):
+        return data[: data.rfind(b">") + 1], ("the XMP packet ends without the trailer of 258 bytes",)
+    return _joined(data), ("the XMP packet is cut into sub-blocks; other readers expect it in one piece",)
 
 
 def _blocks(source: Source) -> Iterator[_Block]:
@@ -140,10 +188,19 @@ def _skip(source: Source, offset: int) -> int:
             start, at = offset, 0
             window = source.read(offset, max(1, min(size, source.size - offset)), "sub-block")
             size = _WINDOW
+        if full := _full(window, at):
+            offset += full * _FULL
+            continue
         length = window[at]
         offset += 1 + length
         if not length:
             return offset
+
+
+def _full(window: bytes, at: int) -> int:
+    """How many of the next sub-blocks are as long as they can be, as nearly all of a picture's are."""
+    lengths = window[at::_FULL]
+    return len(lengths) - len(lengths.lstrip(b"\xff"))
 
 
 def _joined(data: bytes) -> bytes:
@@ -164,5 +221,5 @@ def _sniff(head: bytes) -> bool:
     return head.startswith((b"GIF87a", b"GIF89a"))
 
 
-CARRIER = Carrier("GIF", (".gif",), _sniff, reader("GIF", _walk))
+CARRIER = Carrier("GIF", (".gif",), _sniff, reader("GIF", _walk), _write)
 """GIF, still or animated."""

@@ -41,6 +41,7 @@ class Directories:
 
     Attributes:
         order: ``"<"`` or ``">"``, byte order for ``struct``.
+        first: Where the offset of the first directory stands.
 
     Raises:
         CarrierError: The header is not one of TIFF.
@@ -52,8 +53,8 @@ class Directories:
         if not is_tiff(magic):
             raise source.fault(0, f"no TIFF header, found {magic[:4]!r}")
         self.order, self._big = _MAGIC[magic[:4]]
-        first = source.read(8, 8, "BigTIFF header") if self._big else magic[4:]
-        self._first = self._number(first)
+        self.first = 8 if self._big else 4
+        self._start = self._number(source.read(8, 8, "BigTIFF header") if self._big else magic[4:])
         # count of entries, entry, value that fits into the entry
         self._layout = ("Q", 20, 8) if self._big else ("H", 12, 4)
 
@@ -63,17 +64,46 @@ class Directories:
         Raises:
             CarrierError: The chain has a loop, or leads out of the file.
         """
+        for _, listed in self.pages():
+            yield _by_tag(listed)
+
+    def pages(self) -> Iterator[tuple[int, list[Entry]]]:
+        """Yields where each directory stands, and all its entries, from IFD0 on.
+
+        Raises:
+            CarrierError: The chain has a loop, or leads out of the file.
+        """
         seen: set[int] = set()
-        offset = self._first
+        offset = self._start
         while offset:
             if offset in seen:
                 raise self._source.fault(offset, "the chain of IFDs has a loop")
             seen.add(offset)
-            entries, offset = self.directory(offset)
-            yield entries
+            place = offset
+            listed, offset = self.listed(place)
+            yield place, listed
 
     def directory(self, offset: int) -> tuple[dict[int, Entry], int]:
         """The entries by tag, and the offset of the next directory (0 for none).
+
+        Raises:
+            CarrierError: It does not lie in the file.
+        """
+        listed, following = self.listed(offset)
+        return _by_tag(listed), following
+
+    def listed(self, offset: int) -> tuple[list[Entry], int]:
+        """All entries of a directory, also those of one tag, and the offset of the next directory (0 for none).
+
+        Raises:
+            CarrierError: It does not lie in the file.
+        """
+        rows, following = self.rows(offset)
+        start, width = offset + struct.calcsize("=" + self._layout[0]), self._layout[1]
+        return [self._entry(row, start + index * width) for index, row in enumerate(rows)], following
+
+    def rows(self, offset: int) -> tuple[list[bytes], int]:
+        """The entries of a directory as they are stored, and the offset of the next directory.
 
         Raises:
             CarrierError: It does not lie in the file.
@@ -84,11 +114,31 @@ class Directories:
         self._source.step(offset, count + 1)
         tail = 8 if self._big else 4
         body = self._source.payload(offset + head, count * width + tail, f"IFD with {count} entries")
-        entries: dict[int, Entry] = {}
-        for index in range(0, count * width, width):
-            entry = self._entry(body[index : index + width], offset + head + index)
-            entries.setdefault(entry.tag, entry)
-        return entries, self._number(body[-tail:])
+        rows = [body[index : index + width] for index in range(0, count * width, width)]
+        return rows, self._number(body[-tail:])
+
+    def table(self, rows: list[bytes], following: int) -> bytes:
+        """A directory of these entries, as it is stored."""
+        count = struct.pack(self.order + self._layout[0], len(rows))
+        return count + b"".join(rows) + self.pointed(following)
+
+    def row(self, tag: int, kind: int, count: int, value: int) -> bytes:
+        """An entry as it is stored; ``value`` is the offset of its value.
+
+        Raises:
+            CarrierError: The offset is beyond what the file can tell.
+        """
+        return struct.pack(self.order + "HH", tag, kind) + self.pointed(count) + self.pointed(value)
+
+    def pointed(self, offset: int) -> bytes:
+        """An offset as it is stored.
+
+        Raises:
+            CarrierError: It is beyond what the file can tell.
+        """
+        if not self._big and offset >= 1 << 32:
+            raise self._source.fault(offset, "it would grow beyond the 4 GiB of TIFF; save it as BigTIFF first")
+        return offset.to_bytes(8 if self._big else 4, "little" if self.order == "<" else "big")
 
     def value(self, entry: Entry, what: str) -> bytes:
         """The bytes of an entry's value.
@@ -121,3 +171,11 @@ class Directories:
 
     def _number(self, data: bytes) -> int:
         return int.from_bytes(data, "little" if self.order == "<" else "big")
+
+
+def _by_tag(listed: list[Entry]) -> dict[int, Entry]:
+    """The first entry of each tag, which is the one that readers take."""
+    entries: dict[int, Entry] = {}
+    for entry in listed:
+        entries.setdefault(entry.tag, entry)
+    return entries

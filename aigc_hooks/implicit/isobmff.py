@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, RawLabel
-from aigc_hooks.implicit import exif, xmp
-from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
+from aigc_hooks.implicit import heif_items
+from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.boxes import Box, boxes
+from aigc_hooks.implicit.copying import splice
+from aigc_hooks.implicit.mp4_offsets import Shifts, correct
+
+__all__ = ["AVIF", "HEIC", "Box", "boxes", "has_brand"]
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
-_XMP_TYPE = b"application/rdf+xml"
-_MAX_ITEMS = 1000
-_MAX_EXTENTS = 1000
-
-
-class Box(NamedTuple):
-    """One box: its type, and where its content lies."""
-
-    kind: bytes
-    start: int
-    end: int
-
-
-class _Cursor:
-    """Reads numbers and strings from a box, one after the other."""
-
-    def __init__(self, source: Source, box: Box) -> None:
-        self._source, self._box = source, box
-        self._data = source.payload(box.start, box.end - box.start, f"{box.kind.decode('latin-1')} box")
-        self._at = 0
-
-    def number(self, count: int) -> int:
-        """The next big-endian number of so many bytes."""
-        return int.from_bytes(self.take(count), "big")
-
-    def take(self, count: int) -> bytes:
-        """The next bytes."""
-        data = self._data[self._at : self._at + count]
-        if len(data) < count:
-            raise self._source.fault(self._box.start + self._at, f"the {self._box.kind.decode('latin-1')} box is short")
-        self._at += count
-        return data
-
-    def string(self) -> bytes:
-        """The next string that ends with a zero byte, or with the box."""
-        text, _, _ = self._data[self._at :].partition(b"\0")
-        self._at = min(self._at + len(text) + 1, len(self._data))
-        return text
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
@@ -59,107 +26,36 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     if not any(box.kind in (b"meta", b"moov") for box in top):
         raise source.fault(source.size, "it ends without a meta or moov box")
     for meta in top:
-        if meta.kind == b"meta":
-            # A FullBox: version and flags stand before the boxes in it.
-            inner = {box.kind: box for box in boxes(source, meta.start + 4, meta.end)}
-            if b"iinf" in inner and b"iloc" in inner:
-                yield from _items(source, inner)
+        if meta.kind == b"meta" and (inner := heif_items.inside(source, meta)):
+            yield from heif_items.labels(source, inner)
 
 
-def boxes(source: Source, offset: int, end: int) -> Iterator[Box]:
-    """The boxes between two offsets."""
-    while offset < end:
-        source.step(offset)
-        head = source.read(offset, 8, "box header")
-        size, kind, start = int.from_bytes(head[:4], "big"), head[4:], offset + 8
-        if size == 1:
-            size, start = int.from_bytes(source.read(start, 8, "box size"), "big"), offset + 16
-        elif size == 0:
-            size = end - offset  # up to the end
-        if size < start - offset or offset + size > end:
-            raise source.fault(offset, f"the {kind!r} box of {size} bytes ends after the file or its parent")
-        yield Box(kind, start, offset + size)
-        offset += size
+def _write(source: Source, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in the XMP item of its picture; what is told by its offset is told anew."""
+    metas, begin = [], 0
+    film = False
+    for box in boxes(source, 0, source.size):
+        if box.kind == b"meta" and (inner := heif_items.inside(source, box)):
+            metas.append((begin, box, inner))
+        film |= box.kind in (b"moov", b"moof", b"mfra", b"sidx")
+        begin = box.end
+    if len(metas) != 1:
+        raise source.fault(
+            source.size,
+            f"{len(metas)} meta boxes with items in it, not one: no label can be put into it; write the picture anew",
+        )
+    edits = heif_items.labelled(source, *metas[0], text)
+    splice(source.stream, target, edits)
+    if film:
+        shifts = Shifts()
+        for edit in sorted(edits):
+            shifts.add(edit.end, len(edit.data) - (edit.end - edit.start))
+        correct(target, shifts, items_are_right=True)
+        target.seek(0, 2)
 
 
-def _items(source: Source, inner: dict[bytes, Box]) -> Iterator[RawLabel]:
-    """The labels of the XMP and Exif items of one meta box."""
-    wanted = _wanted(source, inner[b"iinf"])
-    if not wanted:
-        return
-    for item, extents in _locations(source, inner, set(wanted)):
-        data = b"".join(source.payload(start, length, "item") for start, length in extents)
-        if wanted[item] == b"Exif":
-            # The item begins with the offset of the TIFF header, counted behind that number (23008-12, A.2.1).
-            skip = 4 + int.from_bytes(data[:4], "big")
-            yield from exif.find(data[skip:], source, (exif.NOT_IN_GUIDE,))
-        else:
-            yield from xmp.find(data, f"{source.carrier} mime item")
-
-
-def _wanted(source: Source, box: Box) -> dict[int, bytes]:
-    """The item type, by item number, of the items that can hold a label."""
-    head = _Cursor(source, Box(box.kind, box.start, min(box.end, box.start + 8)))
-    version = head.number(4) >> 24
-    head.number(4 if version else 2)
-    wanted: dict[int, bytes] = {}
-    for entry in boxes(source, box.start + (8 if version else 6), box.end):
-        if entry.kind != b"infe":
-            continue
-        cursor = _Cursor(source, entry)
-        version = cursor.number(4) >> 24
-        if version < 2:
-            continue  # has no item type; no AVIF or HEIC uses it
-        item = cursor.number(4 if version > 2 else 2)
-        cursor.number(2)
-        kind = cursor.take(4)
-        if kind == b"mime":
-            cursor.string()
-        if kind == b"Exif" or (kind == b"mime" and cursor.string().lower() == _XMP_TYPE):
-            wanted[item] = kind
-            if len(wanted) > _MAX_ITEMS:
-                raise source.fault(entry.start, f"more than {_MAX_ITEMS} XMP and Exif items")
-    return wanted
-
-
-def _locations(
-    source: Source, inner: dict[bytes, Box], wanted: set[int]
-) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """The wanted items with their extents, offset and length in the file (14496-12, 8.11.3)."""
-    cursor = _Cursor(source, inner[b"iloc"])
-    version = cursor.number(4) >> 24
-    if version > 2:
-        raise source.fault(inner[b"iloc"].start, f"iloc version {version} is unknown")
-    sizes = cursor.number(2)
-    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
-    index_size = sizes & 15 if version else 0
-    extent = index_size + offset_size + length_size
-    for _ in range(cursor.number(4 if version == 2 else 2)):
-        item = cursor.number(4 if version == 2 else 2)
-        method = cursor.number(2) & 15 if version else 0
-        elsewhere = cursor.number(2)
-        base = cursor.number(base_size)
-        count = cursor.number(2)
-        if item not in wanted:
-            cursor.take(count * extent)
-            continue
-        wanted.discard(item)  # an item that is located twice is read once
-        if elsewhere or method > 1 or count > _MAX_EXTENTS:
-            raise source.fault(inner[b"iloc"].start, f"item {item} is located in a way that is not supported")
-        area = inner.get(b"idat") if method else Box(b"file", 0, source.size)
-        if area is None:
-            raise source.fault(inner[b"iloc"].start, f"item {item} lies in an idat box that is missing")
-        extents: list[tuple[int, int]] = []
-        for _ in range(count):
-            cursor.take(index_size)
-            start = area.start + base + cursor.number(offset_size)
-            length = cursor.number(length_size) or area.end - start  # 0: all of it
-            if start + length > area.end or length < 0:
-                raise source.fault(inner[b"iloc"].start, f"item {item} of {length} bytes ends after its box")
-            extents.append((start, length))
-        if sum(length for _, length in extents) > MAX_PACKET:
-            raise source.fault(inner[b"iloc"].start, f"item {item} is longer than {MAX_PACKET} bytes")
-        yield item, extents
+def _writer(name: str) -> Callable[[BinaryIO, BinaryIO, str], None]:
+    return lambda stream, target, text: _write(Source(stream, name), target, text)
 
 
 def has_brand(head: bytes, brands: set[bytes]) -> bool:
@@ -178,8 +74,8 @@ def _sniff_heic(head: bytes) -> bool:
     return has_brand(head, _HEIC_BRANDS) and not _sniff_avif(head)
 
 
-AVIF = Carrier("AVIF", (".avif", ".avifs"), _sniff_avif, reader("AVIF", _walk))
+AVIF = Carrier("AVIF", (".avif", ".avifs"), _sniff_avif, reader("AVIF", _walk), _writer("AVIF"))
 """AVIF, still or sequence."""
 
-HEIC = Carrier("HEIC", (".heic", ".heif", ".hif"), _sniff_heic, reader("HEIC", _walk))
+HEIC = Carrier("HEIC", (".heic", ".heif", ".hif"), _sniff_heic, reader("HEIC", _walk), _writer("HEIC"))
 """HEIC and other HEIF pictures."""

@@ -12,8 +12,9 @@ from typing import BinaryIO
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import copy
-from aigc_hooks.implicit.isobmff import AVIF, HEIC, Box, boxes, has_brand
+from aigc_hooks.implicit.isobmff import AVIF, HEIC, has_brand
 from aigc_hooks.implicit.mp4_items import (
     HANDLER,
     PATH,

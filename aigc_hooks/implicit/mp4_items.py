@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from aigc_hooks.artifact import RawLabel
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source
+from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.field import meant
-from aigc_hooks.implicit.isobmff import Box, boxes
 from aigc_hooks.labels import FIELD_NAME
 
 PATH = "moov.udta.meta"

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import Source
-from aigc_hooks.implicit.isobmff import Box, boxes
+from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.mp4_items import children, first
 
 _PIECE = 1 << 16
@@ -49,8 +49,13 @@ class Shifts:
         return any(self._sums) and self._places[0] < size - self._sums[-1]
 
 
-def correct(target: BinaryIO, shifts: Shifts) -> None:
+def correct(target: BinaryIO, shifts: Shifts, *, items_are_right: bool = False) -> None:
     """Corrects every offset in a new file, whose parts have been moved already.
+
+    Args:
+        target: The file.
+        shifts: What was moved.
+        items_are_right: Whether the places of the items in ``meta`` boxes have been told anew already.
 
     Raises:
         CarrierError: It tells places in a way that is not known, or in numbers that have become too small.
@@ -59,7 +64,8 @@ def correct(target: BinaryIO, shifts: Shifts) -> None:
     if not shifts.matter(source.size):
         return
     for box in boxes(source, 0, source.size):
-        if (box.kind == b"sidx" and box.end < shifts.last()) or (box.kind == b"meta" and _has_items(source, box)):
+        items = box.kind == b"meta" and not items_are_right and _has_items(source, box)
+        if items or (box.kind == b"sidx" and box.end < shifts.last()):
             raise _impossible(f"its {box.kind.decode()} box tells places in the file")
         _inside(source, target, box, shifts)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from struct import Struct
+from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
+from aigc_hooks.implicit.copying import Edit, splice
+from aigc_hooks.implicit.field import meant
 from aigc_hooks.labels import FIELD_NAME
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -20,10 +23,30 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 _MAX_KEYWORD = 79
 _HEAD = Struct(">I4s")
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
+_PIXELS = {b"IDAT", b"fcTL", b"IEND"}  # or what stands before them
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
-    """Yields the labels of every chunk, those after the pixels as well."""
+class _Chunk(NamedTuple):
+    """A chunk: its kind, where it begins and ends, how long its content is."""
+
+    kind: bytes
+    start: int
+    end: int
+    length: int
+
+
+class _Text(NamedTuple):
+    """What a text chunk that can hold a label says, and what is wrong with it."""
+
+    keyword: str
+    is_packet: bool
+    body: bytes
+    place: str
+    defects: tuple[str, ...]
+
+
+def _chunks(source: Source) -> Iterator[_Chunk]:
+    """Every chunk, but for those of the pixels, of which some stand for all."""
     if source.read(0, 8, "signature") != SIGNATURE:
         raise source.fault(0, "no PNG signature")
     read, size = source.read, source.size
@@ -33,21 +56,28 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         if not kind.isalpha():
             raise source.fault(offset + 4, f"{kind!r} is no chunk type")
         # The end is checked before the chunk is skipped: a file cut in its pixels is an error, not "no label".
-        if offset + 12 + length > size:
+        end = offset + 12 + length
+        if end > size:
             raise source.fault(offset, f"the {kind.decode()} chunk of {length} bytes ends after the file")
+        yield _Chunk(kind, offset, end, length)
+        if kind == b"IEND":
+            return
         if kind == b"IDAT":
             offset, head = _after_pixels(source, offset, 12 + length)
-            continue
-        if kind in _TEXT_CHUNKS:
-            yield from _text_chunk(source, offset, kind.decode(), length)
-        elif kind == b"eXIf":
-            data = source.payload(offset + 8, length, "eXIf chunk")
-            yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
-        elif kind == b"IEND":
-            return
-        offset += 12 + length
-        head = read(offset, 8, "chunk header")
+        else:
+            offset, head = end, read(end, 8, "chunk header")
     raise source.fault(offset, f"more than {MAX_PARTS} chunks")
+
+
+def _walk(source: Source) -> Iterator[RawLabel]:
+    """Yields the labels of every chunk, those after the pixels as well."""
+    for chunk in _chunks(source):
+        if chunk.kind in _TEXT_CHUNKS:
+            if text := _text(source, chunk):
+                yield from _labels(text)
+        elif chunk.kind == b"eXIf":
+            data = source.payload(chunk.start + 8, chunk.length, "eXIf chunk")
+            yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
 
 
 def _after_pixels(source: Source, offset: int, stride: int) -> tuple[int, bytes]:
@@ -67,37 +97,37 @@ def _after_pixels(source: Source, offset: int, stride: int) -> tuple[int, bytes]
     return offset + stride, source.read(offset + stride, 8, "chunk header")
 
 
-def _text_chunk(source: Source, offset: int, kind: str, length: int) -> Iterator[RawLabel]:
-    """The labels in one text chunk, if its keyword is one that can hold them."""
+def _text(source: Source, chunk: _Chunk) -> _Text | None:
+    """What a text chunk says, if its keyword is one that can hold a label."""
+    kind, offset, length = chunk.kind.decode(), chunk.start, chunk.length
     head = source.read(offset + 8, min(length, _MAX_KEYWORD + 1), "keyword")
     name, zero, _ = head.partition(b"\0")
     keyword = name.decode("latin-1")
     is_packet = keyword.lower() == XMP_KEYWORD.lower()
     if not zero or not (is_packet or FIELD_NAME in keyword.upper()):
-        return
+        return None
     data = source.payload(offset + 8, length, f"{kind} chunk")
     defects: list[str] = []
     crc = int.from_bytes(source.read(offset + 8 + length, 4), "big")
-    if zlib.crc32(data, zlib.crc32(kind.encode())) != crc:
+    if zlib.crc32(data, zlib.crc32(chunk.kind)) != crc:
         defects.append("the checksum of the chunk is wrong")
     body = _body(source, offset, kind, data[len(name) + 1 :], defects, MAX_PACKET if is_packet else MAX_TEXT)
-    place = f"PNG {kind} {XMP_KEYWORD if is_packet else FIELD_NAME}"
-    if is_packet:
-        if kind != "iTXt":
-            defects.append(f"the guide has the XMP packet in iTXt, not in {kind}")
-        if keyword != XMP_KEYWORD:
-            defects.append(f"the keyword is {keyword!r}, not {XMP_KEYWORD!r}")
-        if not defects:
-            yield from xmp.find(body, place)
-            return
-        for raw in xmp.find(body, place):
-            yield RawLabel(place, raw.text, (*defects, *raw.defects))
-        return
-    if kind != "tEXt":
-        defects.append(f"the guide has the keyword {FIELD_NAME} in tEXt, not in {kind}")
-    if keyword != FIELD_NAME:
-        defects.append(f"the keyword is {keyword!r}, not {FIELD_NAME!r}")
-    yield RawLabel(place, _characters(body), tuple(defects))
+    right, expected = ("iTXt", XMP_KEYWORD) if is_packet else ("tEXt", FIELD_NAME)
+    if kind != right:
+        what = "XMP packet" if is_packet else f"keyword {FIELD_NAME}"
+        defects.append(f"the guide has the {what} in {right}, not in {kind}")
+    if keyword != expected:
+        defects.append(f"the keyword is {keyword!r}, not {expected!r}")
+    return _Text(keyword, is_packet, body, f"PNG {kind} {expected}", tuple(defects))
+
+
+def _labels(text: _Text) -> Iterator[RawLabel]:
+    """The labels in one text chunk."""
+    if text.is_packet:
+        for raw in xmp.find(text.body, text.place):
+            yield RawLabel(raw.place, raw.text, (*text.defects, *raw.defects)) if text.defects else raw
+    elif meant(text.keyword, characters := _characters(text.body)):
+        yield RawLabel(text.place, characters, text.defects)
 
 
 def _body(source: Source, offset: int, kind: str, data: bytes, defects: list[str], limit: int) -> bytes:
@@ -134,9 +164,48 @@ def _characters(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in its XMP packet, or in a new one before the pixels; every other chunk stays."""
+    source = Source(stream, "PNG")
+    edits: list[Edit] = []
+    packet: tuple[_Chunk, _Text] | None = None
+    pixels = None
+    for chunk in _chunks(source):
+        if pixels is None and chunk.kind in _PIXELS:
+            pixels = chunk.start
+        if chunk.kind == b"eXIf":
+            data = source.payload(chunk.start + 8, chunk.length, "eXIf chunk")
+            if data != (rest := exif.without(data, source)):
+                edits.append(Edit(chunk.start, chunk.end, _chunk(b"eXIf", rest)))
+        elif chunk.kind in _TEXT_CHUNKS and (found := _text(source, chunk)):
+            if packet is None and found.is_packet:
+                packet = chunk, found
+            elif any(_labels(found)):
+                kept = _itxt(xmp.cleaned(found.body)) if found.is_packet else b""
+                edits.append(Edit(chunk.start, chunk.end, kept))
+    assert pixels is not None  # a file ends with IEND, or the walk over its chunks with an error
+    made = xmp.labelled(packet[1].body if packet else b"", text)
+    if packet is None:
+        edits.append(Edit(pixels, pixels, _itxt(made)))
+    elif packet[0].start > pixels:  # where many readers do not look
+        edits += [Edit(pixels, pixels, _itxt(made)), Edit(packet[0].start, packet[0].end, b"")]
+    elif packet[1].defects or made != packet[1].body:
+        edits.append(Edit(packet[0].start, packet[0].end, _itxt(made)))
+    splice(stream, target, edits)
+
+
+def _itxt(packet: bytes) -> bytes:
+    """The chunk with a packet: not compressed, of no language."""
+    return _chunk(b"iTXt", XMP_KEYWORD.encode() + bytes(5) + packet)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return _HEAD.pack(len(data), kind) + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big")
+
+
 def _sniff(head: bytes) -> bool:
     return head.startswith(SIGNATURE)
 
 
-CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk))
+CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk), _write)
 """PNG and animated PNG."""

@@ -4,50 +4,142 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
+from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.copying import Edit, splice
 
 PLACE = "WebP XMP"
 """Place of the label."""
 
 _HEAD = Struct("<4sI")
-_XMP_FLAG = 0x04
+_XMP, _XMP_KINDS = b"XMP ", (b"XMP ", b"XMP\0")
+_XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x04, 0x08, 0x10, 0x20
+_EXTENDED_SIZE = 10
+_LOSSLESS_MARK = 0x2F
+_LARGEST = 0xFFFFFFFE  # of the length in the RIFF header, which is even
 _UNANNOUNCED = "the VP8X chunk does not announce XMP: other readers skip it"
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
-    """Yields the labels of every chunk."""
+class _Chunk(NamedTuple):
+    """A chunk: its kind, where it begins and where the next one does, how long its content is."""
+
+    kind: bytes
+    start: int
+    end: int
+    length: int
+
+
+def _chunks(source: Source) -> Iterator[_Chunk]:
     head = source.read(0, 12, "RIFF header")
     if head[:4] != b"RIFF" or head[8:] != b"WEBP":
         raise source.fault(0, "no RIFF header of WebP")
     end = 8 + int.from_bytes(head[4:8], "little")
     if end > source.size:
         raise source.fault(4, f"the RIFF header announces {end} bytes, the file has {source.size}")
-    announced = False
     offset = 12
     while offset + 8 <= end:
         kind, length = _HEAD.unpack(source.read(offset, 8, "chunk header"))
         source.step(offset)
+        after = offset + 8 + length + length % 2  # chunks begin at even offsets
         if offset + 8 + length > end:
             raise source.fault(offset, f"the {kind!r} chunk of {length} bytes ends after the file")
-        if kind == b"VP8X":
-            announced = bool(source.read(offset + 8, 1, "VP8X chunk")[0] & _XMP_FLAG) if length else False
-        elif kind in (b"XMP ", b"XMP\0"):
+        yield _Chunk(kind, offset, min(after, end), length)
+        offset = after
+
+
+def _walk(source: Source) -> Iterator[RawLabel]:
+    """Yields the labels of every chunk."""
+    announced = False
+    for chunk in _chunks(source):
+        if chunk.kind == b"VP8X":
+            announced = bool(source.read(chunk.start + 8, 1, "VP8X chunk")[0] & _XMP_FLAG) if chunk.length else False
+        elif chunk.kind in _XMP_KINDS:
             defects: tuple[str, ...] = () if announced else (_UNANNOUNCED,)
-            if kind != b"XMP ":
-                defects += (f"the chunk is named {kind!r}, not b'XMP '",)
-            for raw in xmp.find(source.payload(offset + 8, length, "XMP chunk"), PLACE):
+            if chunk.kind != _XMP:
+                defects += (f"the chunk is named {chunk.kind!r}, not {_XMP!r}",)
+            for raw in xmp.find(_payload(source, chunk), PLACE):
                 yield RawLabel(PLACE, raw.text, raw.defects + defects)
-        elif kind == b"EXIF":
-            yield from exif.find(source.payload(offset + 8, length, "EXIF chunk"), source)
-        offset += 8 + length + length % 2  # chunks begin at even offsets
+        elif chunk.kind == b"EXIF":
+            yield from exif.find(_payload(source, chunk), source)
+
+
+def _payload(source: Source, chunk: _Chunk) -> bytes:
+    return source.payload(chunk.start + 8, chunk.length, f"{chunk.kind.decode('latin-1').strip()} chunk")
+
+
+def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in its XMP chunk, or in a new one that is the last; every other chunk stays.
+
+    A file of one picture alone becomes an extended one (VP8X), which can hold metadata.
+    """
+    source = Source(stream, "WebP")
+    edits: list[Edit] = []
+    chunks: dict[bytes, _Chunk] = {}  # the first of each kind
+    packet, end = None, 12
+    for chunk in _chunks(source):
+        chunks.setdefault(chunk.kind, chunk)
+        end = chunk.end
+        if packet is None and chunk.kind in _XMP_KINDS:
+            packet = chunk
+        elif chunk.kind in (*_XMP_KINDS, b"EXIF"):
+            data = _payload(source, chunk)
+            rest = exif.without(data, source) if chunk.kind == b"EXIF" else xmp.cleaned(data)
+            if rest != data:
+                edits.append(Edit(chunk.start, chunk.end, _chunk(chunk.kind, rest)))
+    made = _chunk(_XMP, xmp.labelled(_payload(source, packet) if packet else b"", text))
+    # A last chunk without its pad byte gets it: nothing could follow it.
+    edits.append(Edit(packet.start, packet.end, made) if packet else Edit(end, end, b"\0" * (end % 2) + made))
+    edits.append(_announced(source, chunks))
+    grown = sum(len(data) - (stop - start) for start, stop, data in edits)
+    length = int.from_bytes(source.read(4, 4), "little") + grown
+    if length >= _LARGEST:
+        raise CarrierError(f"a WebP file cannot grow beyond {_LARGEST} bytes; save the picture as PNG or AVIF")
+    edits.append(Edit(4, 8, length.to_bytes(4, "little")))
+    splice(stream, target, edits)
+
+
+def _announced(source: Source, chunks: dict[bytes, _Chunk]) -> Edit:
+    """The edit that makes the first chunk a VP8X with the XMP flag (RFC 9649, 2.7)."""
+    if extended := chunks.get(b"VP8X"):
+        if extended.length < _EXTENDED_SIZE:
+            raise source.fault(extended.start, f"the VP8X chunk has {extended.length} bytes, not {_EXTENDED_SIZE}")
+        flags = source.read(extended.start + 8, 1, "VP8X chunk")[0] | _XMP_FLAG
+        return Edit(extended.start + 8, extended.start + 9, bytes((flags,)))
+    flags = _XMP_FLAG | (_EXIF_FLAG if b"EXIF" in chunks else 0) | (_ICC_FLAG if b"ICCP" in chunks else 0)
+    if lossless := chunks.get(b"VP8L"):
+        start = lossless.start + 8
+        head = source.read(start, 5, "VP8L header")
+        if head[0] != _LOSSLESS_MARK:
+            raise source.fault(start, "the VP8L chunk begins without its mark")
+        bits = int.from_bytes(head[1:], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        flags |= _ALPHA_FLAG if bits >> 28 & 1 else 0
+    elif lossy := chunks.get(b"VP8 "):
+        start = lossy.start + 8
+        head = source.read(start, 10, "VP8 header")
+        if head[3:6] != b"\x9d\x01\x2a":
+            raise source.fault(start, "the VP8 chunk begins with no key frame")
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        flags |= _ALPHA_FLAG if b"ALPH" in chunks else 0
+    else:
+        raise source.fault(12, "no picture in it")
+    if not width or not height:
+        raise source.fault(start, f"its picture is of {width}×{height} pixels")
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+    return Edit(12, 12, _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + sides))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return _HEAD.pack(kind, len(data)) + data + b"\0" * (len(data) % 2)
 
 
 def _sniff(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
-CARRIER = Carrier("WebP", (".webp",), _sniff, reader("WebP", _walk))
+CARRIER = Carrier("WebP", (".webp",), _sniff, reader("WebP", _walk), _write)
 """WebP, lossy, lossless or animated."""

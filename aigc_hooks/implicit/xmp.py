@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,21 +53,21 @@ _GUESS = re.compile(
 )
 
 
-def packet(label: Label) -> bytes:
-    """Makes a new packet that holds the label: the bare object, as the image guide asks."""
+def packet(label: Label | str) -> bytes:
+    """Makes a new packet that holds the label, or its text: the bare object, as the image guide asks."""
     return (
         _BEFORE + _xml_safe(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + _AFTER
     ).encode()
 
 
-def merge(existing: bytes | str, label: Label) -> bytes:
+def merge(existing: bytes | str, label: Label | str) -> bytes:
     """Sets the one property in a user's packet and keeps everything else.
 
     Every property named AIGC goes, in whatever namespace: GB 45438-2025, 6.1 c) allows one label in a file.
 
     Args:
         existing: The user's packet, UTF-8, 16 or 32, with or without wrapper, root and padding.
-        label: The label to set.
+        label: The label to set, or its text.
 
     Returns:
         The packet in UTF-8 without padding.
@@ -96,8 +97,48 @@ def merge(existing: bytes | str, label: Label) -> bytes:
     return _serialised(root)
 
 
-def without(existing: bytes) -> bytes:
+def labelled(existing: bytes, text: str) -> bytes:
+    """A file's packet with this label as the only one; to the byte as it is where that is so already.
+
+    Args:
+        existing: The packet, or nothing where the file has none.
+        text: The text of the label.
+
+    Raises:
+        CarrierError: The packet cannot be merged; the message says what to do.
+    """
+    if [(raw.text, raw.defects) for raw in find(existing, "")] == [(_xml_safe(text), ())]:
+        return existing
+    if _is_own(existing):
+        return packet(text)
+    with _advised():
+        return merge(existing, text)
+
+
+def cleaned(existing: bytes) -> bytes:
+    """A packet without any label; to the byte as it is where it holds none.
+
+    Raises:
+        CarrierError: It holds a label and is not XML; the message says what to do.
+    """
+    with _advised():
+        return without(existing) if any(find(existing, "")) else existing
+
+
+@contextmanager
+def _advised() -> Iterator[None]:
+    try:
+        yield
+    except CarrierError as error:
+        raise CarrierError(f"{error}; take it out first, such as with `exiftool -XMP= FILE`") from error
+
+
+def without(existing: bytes, *, wrapper: bool = True) -> bytes:
     """A packet without any label, in UTF-8 and without padding; everything else in it is kept.
+
+    Args:
+        existing: The packet.
+        wrapper: Whether the result has the wrapper ``<?xpacket …?>``, which the extended XMP of JPEG has not.
 
     Raises:
         CarrierError: It is not XML, or holds a DOCTYPE.
@@ -105,7 +146,15 @@ def without(existing: bytes) -> bytes:
     root = _parse(_decode(existing))
     for item in list(_properties(root)):
         _remove(item)
-    return _serialised(root)
+    made = _serialised(root)
+    return made if wrapper else made[len(_HEAD.encode()) : -len(_TAIL.encode())]
+
+
+def padded(existing: bytes, size: int) -> bytes:
+    """A packet of a certain size, filled with spaces where the XMP specification (part 1, 7.3.2) has them."""
+    tail = _TAIL.encode()
+    body = existing.removesuffix(tail)
+    return body + b" " * (size - len(existing)) + existing[len(body) :]
 
 
 def _serialised(root: _Element) -> bytes:
@@ -126,9 +175,9 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
 
     A packet that is not XML never raises: what a bounded search finds in it is yielded with a defect.
     """
-    if packet.startswith(_BEFORE_BYTES) and packet.endswith(_AFTER_BYTES):
+    if _is_own(packet):
         text = packet[len(_BEFORE_BYTES) : -len(_AFTER_BYTES)]
-        if len(text) <= MAX_TEXT and text.isascii() and b"<" not in text and b"&" not in text:
+        if len(text) <= MAX_TEXT and text.isascii() and b"&" not in text:
             # Our own packet around plain text: what a parser would find is known, without one.
             yield RawLabel(place, text.decode())
             return
@@ -145,6 +194,15 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
         yield RawLabel(place, item.text, item.defects)
 
 
+def _is_own(existing: bytes) -> bool:
+    """Whether a packet is one that was made new here, with nothing but a label in it."""
+    return (
+        existing.startswith(_BEFORE_BYTES)
+        and existing.endswith(_AFTER_BYTES)
+        and existing.count(b"<") == _BEFORE_BYTES.count(b"<") + _AFTER_BYTES.count(b"<")
+    )
+
+
 class _Property(NamedTuple):
     """One property named AIGC, as an element, or as an attribute of one."""
 
@@ -154,9 +212,10 @@ class _Property(NamedTuple):
     defects: tuple[str, ...]
 
 
-def _xml_safe(label: Label) -> str:
+def _xml_safe(label: Label | str) -> str:
     """The bare value of the field; what XML cannot hold is escaped the JSON way."""
-    return _NOT_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", label.to_json())
+    text = label if isinstance(label, str) else label.to_json()
+    return _NOT_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def _decode(packet: bytes | str) -> str:

@@ -11,16 +11,12 @@ from typing import Any
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from aigc_hooks.errors import LabelError
-from aigc_hooks.implicit import gif, xmp
+from aigc_hooks.implicit import gif, jpeg, png, tiff, xmp
 from aigc_hooks.labels import FIELD_NAME, Label
 
-_XMP_KEYWORD = b"XML:com.adobe.xmp"
-_XMP_TAG = 700
-_UNDEFINED = 7  # the TIFF type that the guide asks for
+_XMP_KEYWORD = png.XMP_KEYWORD.encode()
+_XMP_TAG, _UNDEFINED = tiff.XMP_TAG, tiff.UNDEFINED
 _BIG_TIFF = 43
-_JPEG_XMP_LIMIT = 65502
-"""Bytes of XMP in one APP1 segment (XMP specification, part 3)."""
-
 Arguments = dict[str, Any]
 
 
@@ -53,9 +49,9 @@ def _xmp(image: Image.Image, label: Label) -> Arguments:
 
 def _jpeg(image: Image.Image, label: Label) -> Arguments:
     packet = _packet(image.encoderinfo.get("xmp"), label)
-    if len(packet) > _JPEG_XMP_LIMIT:
+    if len(packet) > jpeg.XMP_LIMIT:
         raise LabelError(
-            f"the XMP with the label takes {len(packet)} bytes, a JPEG holds {_JPEG_XMP_LIMIT}; shorten xmp= or the "
+            f"the XMP with the label takes {len(packet)} bytes, a JPEG holds {jpeg.XMP_LIMIT}; shorten xmp= or the "
             "label's reserved codes, or save as PNG or WebP",
             stage="save",
         )

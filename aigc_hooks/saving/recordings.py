@@ -37,6 +37,8 @@ _PLAIN = (*_RIFF, "AIFF")
 _SPLICED: dict[str, type[MP3 | ADTS | Opus]] = {"MPEG_LAYER_III": MP3, "AAC": ADTS, "OPUS": Opus}
 """Codecs beside whose content an encoded label can be put, by soundfile's names of them."""
 
+# What is drawn on, not decoded as a sound.
+_PICTURES = frozenset(("JPEG", "PNG", "WebP", "GIF", "TIFF", "AVIF", "HEIC"))
 _INTEGERS = {"PCM_U8": "int16", "PCM_S8": "int16", "PCM_16": "int16", "ULAW": "int16", "ALAW": "int16"}
 _WIDE = {"PCM_24": "int32", "PCM_32": "int32", "DOUBLE": "float64"}
 
@@ -49,7 +51,8 @@ def is_sound(path: Path) -> bool:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return any(carrier.sniff(head) and carrier.write for carrier in hooks().carriers)
+    known = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
+    return known is not None and known.write is not None and known.name not in _PICTURES
 
 
 @dataclass

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy
 import torch
 from measuring import Rows, ratio
+from pictures import pictures
 from PIL import Image, ImageFilter
 from sound import sound
 from text import text
@@ -147,7 +148,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, text, sound, importing, memory):
+    for part in (explicit, saving, reading, pictures, text, sound, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:
