@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from aigc_hooks.artifact import Finding, RawLabel, Reading
+from aigc_hooks.artifact import SNIFFED, Finding, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit import exif, field, markdown, xmp
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
-
-_HEAD = 64
-"""How many bytes a carrier is recognised by."""
 
 _UNSEEKABLE_LIMIT = 256 * 1024 * 1024
 """How much of a stream without seek is taken into memory."""
@@ -57,7 +54,7 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
     Raises:
         CarrierError: It is damaged, or of no format that is known.
     """
-    head = stream.read(_HEAD)
+    head = stream.read(SNIFFED)
     carriers = hooks().carriers
     # A text has no signature: where nothing else is known, its name tells.
     known = next((carrier for carrier in carriers if carrier.sniff(head)), None) or markdown.suffix_carrier(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Finding
+from aigc_hooks.artifact import SNIFFED, Finding
 from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import riff
 from aigc_hooks.labels import FIELD_NAME, Label
@@ -35,8 +35,9 @@ def is_sound(path: Path) -> bool:
         OSError: It cannot be opened.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return any(carrier.sniff(head) and carrier.write for carrier in hooks().carriers)
+        head = file.read(SNIFFED)
+    sounds = [carrier for carrier in hooks().carriers if carrier.write and carrier.medium in ("", "audio")]
+    return any(carrier.sniff(head) for carrier in sounds)
 
 
 @dataclass

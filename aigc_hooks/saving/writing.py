@@ -6,14 +6,12 @@ import os
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from aigc_hooks.artifact import Carrier
+from aigc_hooks.artifact import SNIFFED, Carrier
 from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.reading import read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
-
-_HEAD = 64
 
 
 def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -53,7 +51,7 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
 
 
 def _carrier(stream: BinaryIO, path: Path) -> Carrier:
-    head = stream.read(_HEAD)
+    head = stream.read(SNIFFED)
     carriers = hooks().carriers
     known = next((carrier for carrier in carriers if carrier.sniff(head)), None)
     writing = ", ".join(carrier.name for carrier in carriers if carrier.write)
