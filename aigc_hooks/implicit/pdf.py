@@ -141,7 +141,8 @@ def _update(document: Document, start: int, label: str) -> bytes:
 
 def _table(offsets: dict[Reference, int], trailer: bytes, size: int) -> bytes:
     lines = (b"%d 1\n%010d %05d n \n" % (each.number, offset, each.generation) for each, offset in offsets.items())
-    return b"xref\n" + b"".join(lines) + b"trailer\n<< %s /Size %d >>\n" % (trailer, size)
+    head = b"xref\n0 1\n0000000000 65535 f \n"  # some readers look for object 0 in every section
+    return head + b"".join(lines) + b"trailer\n<< %s /Size %d >>\n" % (trailer, size)
 
 
 def _stream(offsets: dict[Reference, int], trailer: bytes, number: int, place: int) -> bytes:

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One section of a cross-reference table: of each run of objects the first number, the count, the offset, the width."""
+    """One section of a cross-reference table: of each run the first number, the count, the offset, the width."""
 
     runs: list[tuple[int, int, int, int]]
     trailer: Dictionary
