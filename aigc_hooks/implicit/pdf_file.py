@@ -23,6 +23,7 @@ _LINE = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n|\r|\n)")
 _OBJECT = re.compile(rb"[\0\t\n\f\r ]*(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj")
 _STREAM = re.compile(rb"stream(?:\r\n|\n|\r)")
 _MAX_SECTIONS = 4096
+_MAX_DEPTH = 4
 _FREE, _PLAIN, _PACKED = 0, 1, 2
 
 
@@ -70,7 +71,10 @@ class Document:
             raise source.fault(source.size, "no startxref and %%EOF at its end; it may be cut off")
         self.start = int(starts[-1])
         self._streams: dict[int, tuple[list[int], bytes]] = {}
-        self.sections = list(self._chain(self.start))
+        self._depth = 0
+        self.sections: list[Table | Packed] = []
+        for section in self._chain(self.start):
+            self.sections.append(section)
         self.trailer = self.sections[0].trailer
         if not isinstance(self.trailer.get("Root"), Reference):
             raise source.fault(self.start, "its trailer names no document catalogue (Root)")
@@ -175,11 +179,20 @@ class Document:
             return None
         length = dictionary.get("Length")
         if isinstance(length, Reference):
-            length = self.get(length)
+            length = self._length(length, offset)
         if not isinstance(length, int) or length < 0:
             raise self.source.fault(offset, "a stream tells no Length")
         data = self.source.payload(end + begun.end(), length, "stream")
         return dictionary, self._decoded(dictionary, data, offset)
+
+    def _length(self, reference: Reference, offset: int) -> Any:
+        """A length that is an object itself, perhaps in another stream, which must not be this one."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise self.source.fault(offset, "the length of a stream leads to other streams without end")
+        found = self.get(reference)
+        self._depth -= 1
+        return found
 
     def _decoded(self, dictionary: Dictionary, data: bytes, offset: int) -> bytes:
         filters, parameters = self.get(dictionary.get("Filter")), self.get(dictionary.get("DecodeParms"))

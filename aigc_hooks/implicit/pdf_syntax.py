@@ -162,5 +162,6 @@ def text(value: bytes) -> str:
 
 def text_string(value: str) -> bytes:
     """A text as a string object: plain where it is ASCII."""
-    data = value.encode() if value.isascii() else codecs.BOM_UTF16_BE + value.encode("utf-16-be", "replace")
+    plain = value.isascii() and value.isprintable()
+    data = value.encode() if plain else codecs.BOM_UTF16_BE + value.encode("utf-16-be", "replace")
     return b"(" + re.sub(rb"[\\()]", rb"\\\g<0>", data).replace(b"\r", rb"\r") + b")"
