@@ -34,7 +34,7 @@ _MEMBERS = (
 _START = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:' + _MEMBERS + rb')"\s*:'
     # Of these names alone many JSON texts begin; a glTF has more of its own close by.
-    rb'(?=.*?"(?:generator|version|componentType|bufferView|byteLength|bufferViews|scenes|nodes|meshes)"\s*:)',
+    rb'(?=.*?"(?:generator|version|componentType|bufferView|byteLength|bufferViews|scenes|nodes|meshes|AIGC)"\s*:)',
     re.DOTALL,
 )
 

@@ -7,6 +7,7 @@ nothing else of the page changes. A page without a head gets none: its first ele
 
 from __future__ import annotations
 
+import json
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ PLACE = "HTML meta AIGC"
 
 _WIDE = {BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}
 _START = re.compile(
-    r"(?:\s|<\?xml[^>]{0,300}\?>|<!--(?:(?!-->).){0,4000}-->)*<(?:!doctype\s+html\b|html[\s>]|head[\s>])",
+    r"(?:\s|<\?xml[^>]{0,300}\?>|<!--(?:(?!-->).){0,4000}-->)*<(?:!doctype\s+html\b|html[\s>]|head[\s>]|meta\s+name\s*=\s*[\"']?AIGC\b)",
     re.I | re.DOTALL,
 )
 _COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?/][^>]*(?:>|\Z)", re.DOTALL)
@@ -43,6 +44,7 @@ _CHARSET = re.compile(r"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _LIKELY = re.compile("AIGC|ContentProducer|ProduceID|ServiceProvider", re.I)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _INDENT = re.compile(r"[ \t]{0,80}(?=<)")
+_UNPRINTED = re.compile(r"[^ -~]")
 _SHIFTING = "\x1b$"
 
 
@@ -86,6 +88,8 @@ def _open(source: Source) -> _Page:
             except UnicodeDecodeError as error:
                 raise source.fault(error.start, "the page is not the UTF-16 that its first bytes tell") from error
             return page
+    if (offset := data.find(b"\0")) >= 0:
+        raise source.fault(offset, "a NUL byte, which no page holds")
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     # Markup is ASCII in every other encoding of HTML but those that shift, and its bytes occur in no character.
     page = _Page(mark, "latin-1", data[len(mark) :].decode("latin-1"))
@@ -209,6 +213,8 @@ def _escaped(text: str) -> str:
     """The value of an attribute, in ASCII: the page may be in an encoding that lacks a character of the label."""
     for character, name in {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}.items():
         text = text.replace(character, name)
+    # A reference to what is no printable character means another one in HTML; JSON has its own way to write it.
+    text = _UNPRINTED.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
     return text.encode("ascii", "xmlcharrefreplace").decode()
 
 

@@ -24,7 +24,7 @@ _START = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:'
     rb'cells"\s*:\s*\[\s*(?:\]|\{\s*"(?:attachments|cell_type|execution_count|id|metadata|outputs|source)")'
     rb'|nbformat(?:_minor)?"\s*:\s*\d'
-    rb'|metadata"\s*:\s*\{(?=.*"(?:kernelspec|language_info|nbformat|cell_type|colab)"))',
+    rb'|metadata"\s*:\s*\{(?=.*"(?:kernelspec|language_info|nbformat|cell_type|colab|AIGC)"))',
     re.DOTALL,
 )
 
