@@ -163,6 +163,10 @@ class RawLabel:
     defects: tuple[str, ...] = ()
 
 
+SNIFFED = 4096
+"""How many bytes of a file a carrier is recognised by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """A file format that can hold the implicit label. Plugins bring more through ``aigc_carriers``.
@@ -170,13 +174,14 @@ class Carrier:
     Attributes:
         name: Short name, such as ``"PNG"``.
         suffixes: File name endings, lower case with the dot.
-        sniff: Tells from the first 64 bytes of a file whether it is of this format.
+        sniff: Tells from the first ``SNIFFED`` bytes of a file whether it is of this format.
         read: Yields every label in a seekable binary stream, wherever that stands: it begins with a seek. It decodes no
             content, keeps time and memory bounded whatever the file claims, and raises ``CarrierError`` for a damaged
             file.
         write: Copies a seekable binary stream to an empty one that can be read too, with the label text given (the bare
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
+        medium: What files of this format hold; empty where it is not told.
     """
 
     name: str
@@ -184,6 +189,7 @@ class Carrier:
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Iterable[RawLabel]]
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
+    medium: Literal["", "image", "audio", "video", "document"] = ""
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]

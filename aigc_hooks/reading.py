@@ -6,18 +6,19 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Any, BinaryIO
 
-from aigc_hooks.artifact import Finding, RawLabel, Reading
+from aigc_hooks.artifact import SNIFFED, Carrier, Finding, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
-from aigc_hooks.implicit import exif, field, markdown, xmp
+from aigc_hooks.implicit import exif, field, gltf, html, markdown, notebook, svg, xmp
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
 
-_HEAD = 64
-"""How many bytes a carrier is recognised by."""
+_NAMED = (html.CARRIER, svg.CARRIER, notebook.CARRIER, gltf.GLTF)
+"""Texts without a signature, whose beginning tells what they are only by custom."""
 
 _UNSEEKABLE_LIMIT = 256 * 1024 * 1024
 """How much of a stream without seek is taken into memory."""
@@ -57,10 +58,8 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
     Raises:
         CarrierError: It is damaged, or of no format that is known.
     """
-    head = stream.read(_HEAD)
-    carriers = hooks().carriers
-    # A text has no signature: where nothing else is known, its name tells.
-    known = next((carrier for carrier in carriers if carrier.sniff(head)), None) or markdown.suffix_carrier(path)
+    head = stream.read(SNIFFED)
+    known = known_carrier(head, path) or markdown.suffix_carrier(path)
     if known is not None:
         stream.seek(0)
         return Reading(known.name, tuple([field.parse(raw) for raw in known.read(stream)]))
@@ -69,7 +68,16 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
         raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")
     raise UnsupportedCarrierError(
         f"cannot read labels from {what}: its format is not known (first bytes {head[:8]!r}); known: "
-        f"{', '.join(sorted({carrier.name for carrier in carriers}))}"
+        f"{', '.join(sorted({carrier.name for carrier in hooks().carriers}))}"
+    )
+
+
+def known_carrier(head: bytes, path: str | os.PathLike[str] | None) -> Carrier | None:
+    """The carrier of a file that begins with some bytes; its name tells of those that may begin with anything."""
+    suffix = "" if path is None else PurePath(os.fsdecode(path)).suffix.lower()
+    carriers = hooks().carriers
+    return next((carrier for carrier in carriers if carrier.sniff(head)), None) or next(
+        (carrier for carrier in _NAMED if head and suffix in carrier.suffixes), None
     )
 
 

@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Carrier
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks.implicit import aiff, asf, flac, gif, isobmff, jpeg, markdown, mp4, mpeg, ogg, png, riff, tiff, webp
+from aigc_hooks.implicit import (
+    aiff,
+    asf,
+    flac,
+    gif,
+    gltf,
+    html,
+    isobmff,
+    jpeg,
+    markdown,
+    mp4,
+    mpeg,
+    notebook,
+    ogg,
+    packages,
+    pdf,
+    png,
+    riff,
+    svg,
+    tiff,
+    webp,
+)
 
 
 @hookimpl
@@ -19,6 +40,17 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         isobmff.AVIF,
         isobmff.HEIC,
         markdown.CARRIER,
+        pdf.CARRIER,
+        packages.ODF,
+        packages.EPUB,
+        packages.OFD,
+        packages.OOXML,
+        packages.OLE,
+        html.CARRIER,
+        svg.CARRIER,
+        notebook.CARRIER,
+        gltf.GLB,
+        gltf.GLTF,
         riff.WAV,
         mp4.CARRIER,
         flac.CARRIER,

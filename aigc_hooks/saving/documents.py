@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aigc_hooks.artifact import Finding
+from aigc_hooks.artifact import SNIFFED, Finding
 from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import front_matter, markdown
 from aigc_hooks.implicit.field import parse
@@ -42,8 +42,14 @@ def is_text(source: Path, target: Path) -> bool:
     if source.suffix.lower() not in SUFFIXES and target.suffix.lower() not in SUFFIXES:
         return False
     with source.open("rb") as file:
-        head = file.read(_HEAD)
-    return not any(carrier.sniff(head) for carrier in hooks().carriers if not set(carrier.suffixes) & set(SUFFIXES))
+        head = file.read(SNIFFED)
+    # A page of HTML or a notebook is text as well: where the name says so, it is labelled as what it is named.
+    others = [
+        carrier
+        for carrier in hooks().carriers
+        if carrier.medium != "document" and not set(carrier.suffixes) & set(SUFFIXES)
+    ]
+    return not any(carrier.sniff(head) for carrier in others)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Finding
+from aigc_hooks.artifact import SNIFFED, Finding
 from aigc_hooks.codecs import m4a, pyav
 from aigc_hooks.codecs.adts import ADTS
 from aigc_hooks.codecs.mp3 import MP3, behind_tags
@@ -50,7 +50,7 @@ def is_sound(path: Path) -> bool:
         OSError: It cannot be opened.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(SNIFFED)
     known = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
     return known is not None and known.write is not None and known.name not in _PICTURES
 

@@ -6,14 +6,12 @@ import os
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from aigc_hooks.artifact import Carrier
+from aigc_hooks.artifact import SNIFFED, Carrier
 from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
-from aigc_hooks.reading import read_label, read_stream
+from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
-
-_HEAD = 64
 
 
 def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -53,9 +51,9 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
 
 
 def _carrier(stream: BinaryIO, path: Path) -> Carrier:
-    head = stream.read(_HEAD)
+    head = stream.read(SNIFFED)
     carriers = hooks().carriers
-    known = next((carrier for carrier in carriers if carrier.sniff(head)), None)
+    known = known_carrier(head, path)
     writing = ", ".join(carrier.name for carrier in carriers if carrier.write)
     if known is None:
         raise UnsupportedCarrierError(f"{path}: its format is not known; labels are written into {writing}")
@@ -82,7 +80,7 @@ def _check(made: BinaryIO, path: Path, label: Label) -> None:
     made.flush()
     made.seek(0)
     try:
-        found = [finding.label for finding in read_stream(made).findings]
+        found = [finding.label for finding in read_stream(made, path).findings]
     except CarrierError as error:
         raise LabelError(f"{path} cannot be read after its label was written: {error}", stage="read_back") from error
     if found != [label]:
