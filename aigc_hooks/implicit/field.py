@@ -17,7 +17,11 @@ from aigc_hooks.labels import FIELD_NAME, KEYS, Label
 # Annex B of the image guide (TC260-PG-20259A) prints the wrapper for these places; its XMP places hold the bare object.
 _WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
 # So do the places of sound and film, which have the field's name themselves (TC260-PG-202510A, TC260-PG-20257A).
-_BARE_PLACES = re.compile(r"xmp|tag 700|mime item|AIGC chunk|TXXX AIGC|comment AIGC|attribute AIGC|keys AIGC", re.I)
+_BARE_PLACES = re.compile(
+    r"xmp|tag 700|mime item|AIGC chunk|TXXX AIGC|comment AIGC|attribute AIGC|keys AIGC"
+    r"|SimpleTag AIGC|onMetaData AIGC|AVI LIST INFO AIGC",
+    re.I,
+)
 
 _PLAIN = r"[\x21\x23-\x5b\x5d-\x7e]"
 _NAMES = {key.lower(): name for name, key in KEYS.items()}

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from aigc_hooks.artifact import Carrier
 from aigc_hooks.hookspecs import hookimpl
-from aigc_hooks.implicit import aiff, asf, flac, gif, isobmff, jpeg, markdown, mp4, mpeg, ogg, png, riff, tiff, webp
+from aigc_hooks.implicit import (
+    aiff,
+    asf,
+    flac,
+    gif,
+    isobmff,
+    jpeg,
+    markdown,
+    matroska,
+    mp4,
+    mpeg,
+    ogg,
+    png,
+    riff,
+    tiff,
+    webp,
+)
 
 
 @hookimpl
@@ -21,6 +37,7 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         markdown.CARRIER,
         riff.WAV,
         mp4.CARRIER,
+        matroska.CARRIER,
         flac.CARRIER,
         ogg.VORBIS,
         ogg.OPUS,
