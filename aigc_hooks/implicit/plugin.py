@@ -7,7 +7,9 @@ from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.implicit import (
     aiff,
     asf,
+    avi,
     flac,
+    flv,
     gif,
     isobmff,
     jpeg,
@@ -38,6 +40,8 @@ def aigc_carriers() -> tuple[Carrier, ...]:
         riff.WAV,
         mp4.CARRIER,
         matroska.CARRIER,
+        flv.CARRIER,
+        avi.CARRIER,
         flac.CARRIER,
         ogg.VORBIS,
         ogg.OPUS,
