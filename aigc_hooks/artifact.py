@@ -177,6 +177,8 @@ class Carrier:
         write: Copies a seekable binary stream to an empty one that can be read too, with the label text given (the bare
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
+        refusal: Of a format that is known and cannot hold the label: why, and what to do instead. Nothing is read from
+            it or written to it.
     """
 
     name: str
@@ -184,6 +186,7 @@ class Carrier:
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Iterable[RawLabel]]
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
+    refusal: str = ""
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]
