@@ -25,6 +25,7 @@ _LONG_KIND = 0x10000000
 
 _CUE_POSITION = re.compile(rb"\xf1([\x81-\x88])", re.DOTALL)
 _LAST_CUES = 4096
+_MOST_PARTS = 10_000
 
 
 class Seek(NamedTuple):
@@ -110,6 +111,8 @@ def _segment(source: Source, element: Element) -> Segment:
 def _note(source: Source, segment: Segment, part: Element) -> None:
     if part.is_open:
         raise source.fault(part.begin, f"the element {part.kind:#x} does not tell its length")
+    if len(segment.parts) >= _MOST_PARTS:
+        raise source.fault(part.begin, f"more than {_MOST_PARTS} parts beside the clusters")
     segment.parts[part.begin] = part
     if part.kind == SEEK_HEAD and part.begin not in segment.seeks:
         segment.seeks[part.begin] = list(_seeks(source, part))
@@ -121,6 +124,7 @@ def _seeks(source: Source, part: Element) -> Iterator[Seek]:
     inner = source.inside(data, "SeekHead")
     for entry in ebml.elements(inner, 0, len(data)):
         if entry.kind == _SEEK:
+            source.step(part.begin, 10)  # each is kept
             found = {each.kind: data[each.start : each.end] for each in ebml.elements(inner, entry.start, entry.end)}
             if _SEEK_ID in found and _SEEK_POSITION in found:
                 values = ebml.number(found[_SEEK_ID]), ebml.number(found[_SEEK_POSITION])
@@ -138,12 +142,13 @@ def _last_cluster(source: Source, segment: Segment) -> int | None:
 
     None where no index names any, or one names what is not there: then nothing but a walk finds what there is.
     """
-    start, last, known = segment.element.start, 0, set(segment.seeks)
+    start, known = segment.element.start, set(segment.seeks)
+    last: set[int] = set()
     waiting = [entry for entries in segment.seeks.values() for entry in entries]
     while waiting:
         kind, position, _ = waiting.pop()
         if kind == CLUSTER:
-            last = max(last, start + position)
+            last.add(start + position)
         elif start + position not in segment.parts:
             try:
                 part = ebml.element(source, start + position, segment.element.end)
@@ -158,16 +163,14 @@ def _last_cluster(source: Source, segment: Segment) -> int | None:
         begin = max(cues.start, cues.end - _LAST_CUES)
         data = source.read(begin, cues.end - begin, "Cues")
         for match in _CUE_POSITION.finditer(data):
-            position = ebml.number(data[match.end() : match.end() + match[1][0] - 0x80])
-            # The bytes may be chance: only a cluster is believed.
-            if start + position + 4 <= segment.element.end and start + position > last:
-                last = start + position if _is_cluster(source, start + position) else last
-    return last if last and last + 4 <= segment.element.end and _is_cluster(source, last) else None
+            last.add(start + ebml.number(data[match.end() : match.end() + match[1][0] - 0x80]))
+    # The bytes may be chance: only a cluster is believed.
+    return next((place for place in sorted(last, reverse=True) if _is_cluster(source, segment, place)), None)
 
 
-def _is_cluster(source: Source, offset: int) -> bool:
+def _is_cluster(source: Source, segment: Segment, offset: int) -> bool:
     source.step(offset)
-    return ebml.number(source.read(offset, 4)) == CLUSTER
+    return offset + 4 <= segment.element.end and ebml.number(source.read(offset, 4)) == CLUSTER
 
 
 def after(source: Source, cluster: Element) -> int:
