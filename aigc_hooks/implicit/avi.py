@@ -106,28 +106,31 @@ def _placed(source: Source, head: list[_Chunk], home: _Chunk | None, film: _Chun
     data = b"INFO" if home is None else source.payload(home.start, home.length, "LIST chunk")
     label = riff_chunks.packed(KIND, text.encode() + b"\0")
     made = riff_chunks.packed(b"LIST", b"INFO" + b"".join([*riff_chunks.others(data), label]))
-    spaces = [_space(source, head, index) for index, chunk in enumerate(head) if chunk is home or chunk.kind == b"JUNK"]
+    spaces: list[tuple[int, int]] = []
+    for index, chunk in enumerate(head):
+        if chunk is home or chunk.kind == b"JUNK":
+            spaces += _spaces(source, head, index)
     own = [space for space in spaces if home and space[0] == home.begin]
     for begin, end in [*own, *spaces]:
         left = end - begin - len(made)
         if left == 0 or left >= HEAD.size:
             return Edit(begin, end, made + (_junk(left) if left else b""))
-    begin, end = own[0] if own else (film.begin, film.begin)
+    begin, end = own[-1] if own else (film.begin, film.begin)
     return Edit(begin, end, made)
 
 
-def _space(source: Source, head: list[_Chunk], index: int) -> tuple[int, int]:
-    """From where to where there is nothing but one list and the empty junk behind it, or junk alone."""
-    begin = end = head[index].begin
-    if head[index].kind == b"LIST":
-        end = head[index].after
-        index += 1
-    while index < len(head) and head[index].kind == b"JUNK" and head[index].length <= _MOST_JUNK:
-        if any(source.payload(head[index].start, head[index].length, "JUNK chunk")):
-            break  # somebody's data, in a place that everybody may overwrite
-        end = head[index].after
-        index += 1
-    return begin, end
+def _spaces(source: Source, head: list[_Chunk], index: int) -> Iterator[tuple[int, int]]:
+    """From where to where there is nothing but one list, and more and more of the empty junk behind it."""
+    begin = head[index].begin
+    for chunk in head[index:]:
+        source.step(chunk.begin)
+        if chunk.kind == b"JUNK":
+            # What is not empty is somebody's data, in a place that everybody may overwrite.
+            if chunk.length > _MOST_JUNK or any(source.payload(chunk.start, chunk.length, "JUNK chunk")):
+                return
+        elif chunk.begin != begin:
+            return
+        yield begin, chunk.after
 
 
 def _cleared(source: Source, chunk: _Chunk) -> Edit:

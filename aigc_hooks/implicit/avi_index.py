@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from struct import unpack_from
+from struct import iter_unpack, unpack_from
 
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source
@@ -14,6 +14,7 @@ _Chunk = tuple[bytes, int, int]
 """Its kind, where its content begins, and how long that is."""
 
 _OLD = 16
+_TOLD_BY = 8
 _OF_INDEXES, _OF_CHUNKS = 0, 1
 _BASE = 12
 _ENTRIES, _ENTRY = 24, 16
@@ -57,13 +58,15 @@ def _inside(source: Source, offset: int, end: int, wanted: bytes) -> Iterator[_C
 
 
 def _old(source: Source, start: int, length: int, film: int, place: int, by: int) -> Iterator[Edit]:
-    """``idx1`` counts from the list of the film on, or from the beginning of the file: its first entry tells."""
+    """``idx1`` counts from the list of the film on, or from the beginning of the file: its first entries tell."""
     count = length // _OLD
-    if not count:
-        return
-    kind, _, offset, _ = unpack_from("<4sIII", source.read(start, _OLD))
-    beside = film + offset + 4 <= source.size and source.read(film + offset, 4) == kind
-    if beside or offset + 4 > source.size or source.read(offset, 4) != kind:
+    first = list(iter_unpack("<4s4xI4x", source.read(start, min(count, _TOLD_BY) * _OLD)))
+
+    def are_there(base: int) -> bool:
+        places = [(kind, base + offset) for kind, offset in first]
+        return all(place + 4 <= source.size and source.read(place, 4) == kind for kind, place in places)
+
+    if are_there(film) or not are_there(0):
         return
     data = bytearray(source.payload(start, count * _OLD, "idx1 chunk", MAX_PAYLOAD))
     for at in range(8, len(data), _OLD):

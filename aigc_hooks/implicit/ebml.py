@@ -99,6 +99,11 @@ def room(kind: int, data: bytes, length: int) -> bool:
     return len(packed(kind, data)) <= length
 
 
+def exact(kind: int, data: bytes, length: int) -> bool:
+    """Whether an element takes so many bytes, with a length of one byte more if need be."""
+    return length - len(packed(kind, data)) in (0, 1)
+
+
 def fitted(kind: int, data: bytes, begin: int, used: int, end: int) -> Edit:
     """The element in a place that is at least as long; what is left of that is void.
 

@@ -72,7 +72,8 @@ def _placed(source: Source, segment: Segment, home: Tags | None, made: bytes, go
     cluster = end if segment.cluster is None else segment.cluster
     old = [] if home is None else [home.part]
     for part in old:
-        after = segment.behind(part.end)
+        # As long as it was it needs no void, not even one that was made meanwhile.
+        after = part.end if ebml.exact(TAGS, made, part.end - part.begin) else segment.behind(part.end)
         edit = Edit(part.begin, after, ebml.packed(TAGS, made)) if after == end else None
         if ebml.room(TAGS, made, after - part.begin):
             edit = ebml.fitted(TAGS, made, part.begin, part.end, after)

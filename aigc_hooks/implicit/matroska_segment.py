@@ -57,12 +57,11 @@ class Segment(NamedTuple):
 
     def spaces(self, end: int) -> Iterator[tuple[int, int]]:
         """From where to where there are voids before an offset, one behind the other."""
-        voids = [void for void in self.of(ebml.VOID) if void.begin < end]
-        while voids:
-            begin = voids[0].begin
-            after = self.behind(begin)
-            yield begin, after
-            voids = [void for void in voids if void.begin >= after]
+        after = 0
+        for void in self.of(ebml.VOID):
+            if after <= void.begin < end:
+                after = self.behind(void.begin)
+                yield void.begin, after
 
     def behind(self, offset: int) -> int:
         """Where the voids end that begin at an offset."""

@@ -196,6 +196,7 @@ def test_m12_of_many_labels_one_is_left_wherever_they_stand() -> None:
     second = HEADER + element(SEGMENT, tags(simple(), simple(b"C", b"d")))
     assert len(read_label(before + second).findings) == 5
     made = write(before + second, OTHER)
+    assert write(made, OTHER) == made
     for kept in (TITLE, simple(b"A", b"b"), simple(b"C", b"d")):
         assert kept in made
     assert b'"ProduceID":"1"' not in made
