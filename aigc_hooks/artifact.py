@@ -182,6 +182,8 @@ class Carrier:
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
         medium: What files of this format hold; empty where it is not told.
+        refusal: Of a format that is known and cannot hold the label: why, and what to do instead. Nothing is read from
+            it or written to it.
     """
 
     name: str
@@ -190,6 +192,7 @@ class Carrier:
     read: Callable[[BinaryIO], Iterable[RawLabel]]
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
     medium: Literal["", "image", "audio", "video", "document"] = ""
+    refusal: str = ""
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]

@@ -60,15 +60,17 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
     """
     head = stream.read(SNIFFED)
     known = known_carrier(head, path) or markdown.suffix_carrier(path)
+    what = "this content" if path is None else repr(os.fspath(path))
+    if known is not None and known.refusal:
+        raise UnsupportedCarrierError(f"cannot read labels from {what}: {known.name}: {known.refusal}")
     if known is not None:
         stream.seek(0)
         return Reading(known.name, tuple([field.parse(raw) for raw in known.read(stream)]))
-    what = "this content" if path is None else repr(os.fspath(path))
     if not head:
         raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")
     raise UnsupportedCarrierError(
         f"cannot read labels from {what}: its format is not known (first bytes {head[:8]!r}); known: "
-        f"{', '.join(sorted({carrier.name for carrier in hooks().carriers}))}"
+        f"{', '.join(sorted({carrier.name for carrier in hooks().carriers if not carrier.refusal}))}"
     )
 
 

@@ -1,4 +1,4 @@
-"""WMA: the label in an attribute ``AIGC`` of the extended content description, read and written by mutagen.
+"""WMA and WMV: the label in an attribute ``AIGC`` of the extended content description, read and written by mutagen.
 
 No guide is known that has a place for it. This one is ours: ffmpeg writes and reads titles there. An attribute holds
 65,534 bytes, in UTF-16: a longer label is refused.
@@ -72,5 +72,5 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     target.seek(0, 2)
 
 
-CARRIER = Carrier("ASF", (".wma", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write)
-"""WMA."""
+CARRIER = Carrier("ASF", (".wma", ".wmv", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write)
+"""WMA and WMV."""

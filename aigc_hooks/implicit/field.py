@@ -19,7 +19,9 @@ _WRAPPED_PLACES = re.compile(r"(?:Exif UserComment|Xt AIGC)\Z")
 # So do the places of sound, film and documents, which have the field's name themselves (TC260-PG-202510A,
 # TC260-PG-20257A, TC260-PG-20258A).
 _BARE_PLACES = re.compile(
-    r"xmp|tag 700|mime item|AIGC chunk|TXXX AIGC|comment AIGC|attribute AIGC|keys AIGC|property AIGC|Info AIGC", re.I
+    r"xmp|tag 700|mime item|AIGC chunk|TXXX AIGC|comment AIGC|attribute AIGC|keys AIGC|property AIGC|Info AIGC"
+    r"|SimpleTag AIGC|onMetaData AIGC|AVI LIST INFO AIGC",
+    re.I,
 )
 
 _PLAIN = r"[\x21\x23-\x5b\x5d-\x7e]"

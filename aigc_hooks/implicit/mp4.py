@@ -2,6 +2,10 @@
 
 The boxes are those of ISO/IEC 14496-12; keys and items are QuickTime's. Titles as iTunes writes them (``hdlr`` is
 ``mdir``) have no keys: they stay in a ``meta`` of their own before the label's, where players look for them.
+
+A ``moov`` before the media grows into empty ``free`` boxes behind it or in it, so that nothing moves; where there are
+none, the media make way. No guide is known that names 3GP: it is made of the same boxes and has the label in the same
+place, which is our choice.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.implicit import mp4_free as free
 from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
@@ -30,9 +35,12 @@ from aigc_hooks.implicit.mp4_items import (
 )
 from aigc_hooks.implicit.mp4_offsets import Shifts, correct
 
-_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"M4V ", b"mp41", b"mp42", b"avc1", b"qt  ", b"dash", b"isom"}
+_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"M4V ", b"mp41", b"mp42", b"avc1", b"qt  ", b"dash", b"isom", b"isml", b"piff"}
+_BRANDS |= {b"M4VH", b"M4VP", b"f4v ", b"F4V ", b"MSNV", b"XAVC", b"mmp4", b"hvc1", b"av01", b"cmfc"}
 _BRANDS |= {b"iso%d" % number for number in range(2, 10)}
 _INSIDE = {b"moov": (b"udta", b"meta", b"trak"), b"trak": (b"udta", b"meta"), b"udta": (b"meta", b"XMP_")}
+_MOBILE = b"3g"  # 3gp4, 3g2a and many more
+_WITHOUT_BRAND = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _NOT_XMP = "the guide has the key AIGC here, not XMP"
 
@@ -83,28 +91,51 @@ def _in_xmp(source: Source, box: Box, path: str) -> Iterator[RawLabel]:
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a file with the label as the only one; what is told by its offset in the file is told anew."""
     source = Source(stream, "MP4")
-    shifts, begin, done, moovs = Shifts(), 0, 0, 0
+    shifts, done = Shifts(), 0
+    for begin, end, pieces in _changes(source, text):
+        copy(stream, target, done, begin - done)
+        for piece in pieces:
+            _put(stream, target, piece)
+        done = end
+        shifts.add(done, sum(map(size, pieces)) - (end - begin))
+    copy(stream, target, done)
+    correct(target, shifts)
+    target.seek(0, 2)
+
+
+def _changes(source: Source, text: str) -> Iterator[tuple[int, int, list[Piece]]]:
+    """From where to where the file is not as it was, and what stands there instead."""
+    begin, moovs, end = 0, 0, 0
     for box in boxes(source, 0, source.size):
         pieces: list[Piece] = [(begin, box.end)]
+        end = box.end
         if box.kind == b"moov":
             moovs += 1
-            pieces = _rewritten(source, begin, box, "moov", text)
+            end, pieces = _film(source, begin, box, text)
         elif box.kind == b"meta":
             pieces = rewritten(source, begin, box, opened(source, box, "meta"), None)
         elif _is_xmp(source, box):
             pieces = _without_xmp(source, begin, box)
         if pieces != [(begin, box.end)]:
-            copy(stream, target, done, begin - done)
-            for piece in pieces:
-                _put(stream, target, piece)
-            done = box.end
-            shifts.add(done, sum(map(size, pieces)) - (box.end - begin))
+            yield begin, end, pieces
         begin = box.end
     if moovs != 1:
         raise source.fault(source.size, f"it has {moovs} moov boxes, not one")
-    copy(stream, target, done)
-    correct(target, shifts)
-    target.seek(0, 2)
+
+
+def _film(source: Source, begin: int, box: Box, text: str) -> tuple[int, list[Piece]]:
+    """The moov box with the label, and the empty boxes behind it as far as they are needed; and where that ends."""
+    pieces = _rewritten(source, begin, box, "moov", text)
+    grown = sum(map(size, pieces)) - (box.end - begin)
+    if not grown or box.end == source.size:
+        return box.end, pieces
+    end = free.behind(source, box.end)
+    left = end - box.end - grown
+    if left == 0 or left >= free.SMALLEST:
+        return end, [*pieces, *free.empty(left)]
+    if grown > 0 and (spare := free.inside(source, box, grown)):
+        pieces = _rewritten(source, begin, box, "moov", text, spare)
+    return box.end, pieces
 
 
 def _put(stream: BinaryIO, target: BinaryIO, piece: Piece) -> None:
@@ -114,8 +145,13 @@ def _put(stream: BinaryIO, target: BinaryIO, piece: Piece) -> None:
         copy(stream, target, piece[0], piece[1] - piece[0])
 
 
-def _rewritten(source: Source, begin: int, box: Box, path: str, text: str | None) -> list[Piece]:
-    """A moov, trak or udta box without a label, or with this one; as it is where nothing changes."""
+def _rewritten(
+    source: Source, begin: int, box: Box, path: str, text: str | None, spare: free.Spare | None = None
+) -> list[Piece]:
+    """A moov, trak or udta box without a label, or with this one; as it is where nothing changes.
+
+    An empty box in it that is to spare is as much shorter as that says.
+    """
     pieces: list[Piece] = []
     at, changed = box.start, False
     for at_child, child in children(source, box.start, box.end):
@@ -133,8 +169,10 @@ def _rewritten(source: Source, begin: int, box: Box, path: str, text: str | None
             text = None if here is not None else text
         else:
             here = text if where == "moov.udta" else None
-            made = _rewritten(source, at_child, child, where, here)
+            made = _rewritten(source, at_child, child, where, here, spare)
             text = None if here is not None else text
+        if spare and made == [(at_child, child.end)]:
+            made = spare.taken(at_child, child)
         changed |= made != [(at_child, child.end)]
         pieces += made
         at = child.end
@@ -153,8 +191,12 @@ def _without_xmp(source: Source, begin: int, box: Box) -> list[Piece]:
 
 
 def _sniff(head: bytes) -> bool:
-    return has_brand(head, _BRANDS) and not AVIF.sniff(head) and not HEIC.sniff(head)
+    if head[4:8] in _WITHOUT_BRAND:  # QuickTime, before there were brands
+        return head[:3] == bytes(3) or head[4:8] in (b"moov", b"mdat")
+    known = has_brand(head, _BRANDS) or (head[4:8] == b"ftyp" and head[8:10] == _MOBILE)
+    return known and not AVIF.sniff(head) and not HEIC.sniff(head)
 
 
-CARRIER = Carrier("MP4", (".m4a", ".m4b", ".mp4", ".m4v", ".mov"), _sniff, reader("MP4", _walk), _write)
-"""MP4 and MOV, M4A among them."""
+_SUFFIXES = (".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".ismv")
+CARRIER = Carrier("MP4", _SUFFIXES, _sniff, reader("MP4", _walk), _write)
+"""MP4 and MOV, M4A and 3GP among them."""

@@ -10,11 +10,14 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.mp4_items import children, first
+from aigc_hooks.implicit.mp4_locations import correct_items
 
 _PIECE = 1 << 16
 _INSIDE = {
-    b"moov": {b"trak", b"cmov"},
-    b"trak": {b"mdia"},
+    b"moov": {b"trak", b"cmov", b"udta", b"meta"},
+    b"trak": {b"mdia", b"udta", b"meta"},
+    b"udta": {b"meta"},
+    b"meta": {b"iloc"},
     b"mdia": {b"minf"},
     b"minf": {b"stbl"},
     b"stbl": {b"stco", b"co64", b"saio"},
@@ -40,9 +43,10 @@ class Shifts:
         """The new offset of what stood at an old one."""
         return offset + self._sums[bisect_right(self._places, offset)]
 
-    def last(self) -> int:
-        """The new offset of the last place."""
-        return self._places[-1] + self._sums[-1]
+    def was(self, offset: int) -> int:
+        """The old offset of what stands at a new one."""
+        moved = list(map(int.__add__, self._places, self._sums[1:]))
+        return offset - self._sums[bisect_right(moved, offset)]
 
     def matter(self, size: int) -> bool:
         """Whether anything moved, in a new file of this size."""
@@ -64,23 +68,44 @@ def correct(target: BinaryIO, shifts: Shifts, *, items_are_right: bool = False) 
     if not shifts.matter(source.size):
         return
     for box in boxes(source, 0, source.size):
-        items = box.kind == b"meta" and not items_are_right and _has_items(source, box)
-        if items or (box.kind == b"sidx" and box.end < shifts.last()):
-            raise _impossible(f"its {box.kind.decode()} box tells places in the file")
+        if box.kind == b"sidx":
+            _segments(source, target, box, shifts)
+        if box.kind == b"meta" and items_are_right:
+            continue
         _inside(source, target, box, shifts)
-
-
-def _has_items(source: Source, box: Box) -> bool:
-    return any(child.kind == b"iloc" for _, child in children(source, first(source, box), box.end))
 
 
 def _inside(source: Source, target: BinaryIO, box: Box, shifts: Shifts) -> None:
     wanted = _INSIDE.get(box.kind, set())
-    for _, child in children(source, box.start, box.end) if wanted else ():
-        if child.kind in _INSIDE and child.kind in wanted:
+    start = first(source, box) if box.kind == b"meta" else box.start
+    for _, child in children(source, start, box.end) if wanted else ():
+        if child.kind == b"iloc":
+            correct_items(source, target, child, shifts.moved)
+        elif child.kind in _INSIDE and child.kind in wanted:
             _inside(source, target, child, shifts)
         elif child.kind in wanted:
             _corrected(source, target, child, shifts)
+
+
+def _segments(source: Source, target: BinaryIO, box: Box, shifts: Shifts) -> None:
+    """An index of segments tells their lengths, from its own end on (8.16.3)."""
+    data = bytearray(source.payload(box.start, box.end - box.start, "sidx box"))
+    width = 8 if data[:1] == b"\1" else 4
+    start = 12 + 2 * width
+    count = int.from_bytes(data[start + 2 : start + 4], "big")
+    if start + 4 + 12 * count > len(data):
+        raise source.fault(box.start, f"the sidx box of {count} entries is short")
+    source.step(box.start, count)
+    place = shifts.was(box.end) + int.from_bytes(data[start - width : start], "big")
+    data[start - width : start] = _number(shifts.moved(place) - box.end, 8 * width).to_bytes(width, "big")
+    for at in range(start + 4, start + 4 + 12 * count, 12):
+        told = int.from_bytes(data[at : at + 4], "big")
+        kind, end = told >> 31 << 31, place + (told & 0x7FFFFFFF)
+        new = _number(shifts.moved(end) - shifts.moved(place), 31)
+        data[at : at + 4] = (kind | new).to_bytes(4, "big")
+        place = end
+    target.seek(box.start)
+    target.write(data)
 
 
 def _corrected(source: Source, target: BinaryIO, box: Box, shifts: Shifts) -> None:
@@ -120,10 +145,15 @@ def _table(source: Source, target: BinaryIO, start: int, count: int, width: int,
         some = min(_PIECE, count - done)
         place, form = start + done * width, f">{some}{'Q' if width == 8 else 'I'}"
         moved = [shifts.moved(offset) for offset in unpack(form, source.read(place, some * width))]
-        if max(moved) >> 8 * width:
-            raise _impossible(f"its offsets do not fit into {8 * width} bits any more")
+        _number(max(moved), 8 * width)
         target.seek(place)
         target.write(pack(form, *moved))
+
+
+def _number(value: int, bits: int) -> int:
+    if value < 0 or value >> bits:
+        raise _impossible(f"its offsets do not fit into {bits} bits any more")
+    return value
 
 
 def _impossible(why: str) -> CarrierError:

@@ -13,23 +13,20 @@ from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import id3, xmp
-from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
+from aigc_hooks.implicit import riff_chunks
+from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
-from aigc_hooks.implicit.field import meant
-from aigc_hooks.labels import FIELD_NAME
+from aigc_hooks.implicit.riff_chunks import HEAD, KIND, Form
 
 PLACE = "WAV AIGC chunk"
 """Place of the label."""
 
-_KIND = FIELD_NAME.encode()
-_HEAD = Struct("<4sI")
+_FORM = Form("WAV", PLACE, "an AIGC chunk")
 _WIDE = Struct("<QQQI")
 _ENTRY = Struct("<4sQ")
 _FORMS = (b"RIFF", b"RF64", b"BW64")
 _UNKNOWN = 0xFFFFFFFF
 _MAX_ENTRIES = 1000
-_NOT_HERE = "the guide has an AIGC chunk here, not"
 
 
 class _Chunk(NamedTuple):
@@ -52,7 +49,7 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
     lengths: dict[bytes, int] = {}
     offset = 12
     while offset + 8 <= source.size:
-        kind, told = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        kind, told = HEAD.unpack(source.read(offset, 8, "chunk header"))
         source.step(offset)
         start = offset + 8
         length = lengths.get(kind, told) if told == _UNKNOWN else told
@@ -99,7 +96,7 @@ def _begins(source: Source, offset: int) -> bool:
     """Whether what looks like a chunk begins at an offset, and ends within the file."""
     if offset + 8 > source.size:
         return False
-    kind, length = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+    kind, length = HEAD.unpack(source.read(offset, 8, "chunk header"))
     return all(0x20 <= byte < 0x7F for byte in kind) and offset + 8 + length <= source.size
 
 
@@ -111,55 +108,15 @@ def _ends(source: Source, offset: int) -> bool:
 
 def _labels(source: Source, chunk: _Chunk) -> Iterator[RawLabel]:
     """The labels in one chunk."""
-    if chunk.kind == _KIND:
-        data = source.payload(chunk.start, chunk.length, "AIGC chunk", MAX_TEXT)
-        defects = ("it stands behind the end that the RIFF header tells",) if chunk.outside else ()
-        yield RawLabel(PLACE, _text(data), defects)
-    elif chunk.kind == b"LIST" and chunk.length >= 4 and source.read(chunk.start, 4) == b"INFO":
-        for kind, data in _items(source.payload(chunk.start, chunk.length, "LIST chunk")):
-            if meant(kind.decode("latin-1"), _text(data)):
-                yield RawLabel(f"WAV LIST INFO {kind.decode('latin-1')}", _text(data), (f"{_NOT_HERE} LIST/INFO",))
-    elif tag := _tag(source, chunk):
-        yield from id3.find(tag, "WAV id3 TXXX AIGC", (f"{_NOT_HERE} an ID3 tag",))
-    elif chunk.kind == b"_PMX":
-        for raw in xmp.find(source.payload(chunk.start, chunk.length, "XMP chunk"), "WAV XMP"):
-            yield RawLabel(raw.place, raw.text, (*raw.defects, f"{_NOT_HERE} XMP"))
-
-
-def _text(data: bytes) -> str:
-    return data.rstrip(b"\0").decode("utf-8", "replace")
-
-
-def _tag(source: Source, chunk: _Chunk) -> id3.Tag | None:
-    if chunk.kind.upper() != b"ID3 ":
-        return None
-    return id3.tag_at(source.inside(source.payload(chunk.start, chunk.length, "ID3 chunk"), "ID3 chunk"))
-
-
-def _items(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The items of an INFO list."""
-    offset = 4
-    while offset + 8 <= len(data):
-        kind, length = _HEAD.unpack_from(data, offset)
-        yield kind, data[offset + 8 : offset + 8 + length]
-        offset += 8 + length + length % 2
+    for raw in riff_chunks.labels(source, _FORM, chunk.kind, chunk.start, chunk.length):
+        outside = ("it stands behind the end that the RIFF header tells",) if chunk.outside else ()
+        yield RawLabel(raw.place, raw.text, (*raw.defects, *outside))
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels of every chunk."""
     for chunk in _chunks(source):
         yield from _labels(source, chunk)
-
-
-def _without(source: Source, chunk: _Chunk) -> bytes:
-    """A chunk with labels, without them; nothing where nothing else is in it."""
-    if tag := _tag(source, chunk):
-        return _chunk(chunk.kind, id3.rewritten(tag, None))
-    data = source.payload(chunk.start, chunk.length, "chunk")
-    if chunk.kind == b"LIST":
-        items = [(kind, item) for kind, item in _items(data) if not meant(kind.decode("latin-1"), _text(item))]
-        return _chunk(b"LIST", b"INFO" + b"".join(_chunk(*item) for item in items)) if items else b""
-    return _chunk(chunk.kind, xmp.without(data)) if chunk.kind == b"_PMX" else b""
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
@@ -170,7 +127,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     for chunk in _chunks(source):
         offset = chunk.after
         if any(_labels(source, chunk)):
-            target.write(_without(source, chunk))
+            target.write(riff_chunks.without(source, chunk.kind, chunk.start, chunk.length))
             continue
         if chunk.kind == b"data":
             sound = chunk.length
@@ -181,7 +138,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             told = chunk.length
         if told > _UNKNOWN:
             raise CarrierError(f"a WAV file cannot hold {told} bytes of sound; save it as RF64 first")
-        target.write(_HEAD.pack(chunk.kind, told))
+        target.write(HEAD.pack(chunk.kind, told))
         copy(stream, target, chunk.start, chunk.length)
         target.write(b"\0" * (chunk.length % 2))
     if sound is None:
@@ -205,13 +162,9 @@ def _tell(target: BinaryIO, length: int, sound: int, sizes: int | None) -> None:
     target.seek(0, 2)
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return _HEAD.pack(kind, len(data)) + data + b"\0" * (len(data) % 2)
-
-
 def label_chunk(text: str) -> bytes:
     """The chunk that holds the label."""
-    return _chunk(_KIND, text.encode())
+    return riff_chunks.packed(KIND, text.encode())
 
 
 def _sniff(head: bytes) -> bool:

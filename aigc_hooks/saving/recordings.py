@@ -44,7 +44,7 @@ _WIDE = {"PCM_24": "int32", "PCM_32": "int32", "DOUBLE": "float64"}
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a file is a sound by its first bytes, in a format that holds the label.
+    """Whether a file is a sound or film by its first bytes, in a format that holds the label or is refused for that.
 
     Raises:
         OSError: It cannot be opened.

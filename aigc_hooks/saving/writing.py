@@ -57,6 +57,8 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     writing = ", ".join(carrier.name for carrier in carriers if carrier.write)
     if known is None:
         raise UnsupportedCarrierError(f"{path}: its format is not known; labels are written into {writing}")
+    if known.refusal:
+        raise UnsupportedCarrierError(f"{path}: {known.name} cannot be labelled: {known.refusal}")
     if known.write is None:
         raise UnsupportedCarrierError(
             f"{path}: a {known.name} file gets both labels together: label(Path({str(path)!r})); labels alone are "

@@ -394,8 +394,9 @@ def test_fragments_and_their_index_are_told_anew() -> None:
     ("before", "match"),
     [
         (film(moov=box(b"trak", box(b"mdia")) + box(b"cmov", b"x" * 20)), "its moov box is compressed"),
-        (film(before=box(b"sidx", bytes(20))), "its sidx box tells places"),
-        (film(before=box(b"meta", bytes(4), box(b"iloc", bytes(8)))), "its meta box tells places"),
+        (film(before=box(b"sidx", bytes(20))), "sidx box of 0 entries is short"),
+        (film(before=box(b"meta", bytes(4), box(b"iloc", b"\3" + bytes(7)))), "iloc version 3 is unknown"),
+        (film(before=box(b"meta", bytes(4), box(b"iloc", bytes(7) + b"\1"))), "the iloc box is short"),
         (film().replace(struct.pack(">I", film().index(MEDIA) + 120), b"\xff\xff\xff\xf0"), "do not fit into 32 bits"),
         (film().replace(box(b"mdat", MEDIA), box(b"moov") + box(b"mdat", MEDIA)), "it has 2 moov boxes, not one"),
         (FTYP + box(b"mdat", MEDIA), "ends without a moov box"),
