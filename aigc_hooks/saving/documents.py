@@ -63,7 +63,7 @@ def refuse_document(path: Path) -> None:
         carrier = known_carrier(file.read(SNIFFED), path)
     if carrier is not None and carrier.medium == "document":
         raise CarrierError(
-            f"{path}: nothing here puts the visible label into a file of the format {carrier.name}; put it into the text "
+            f"{path}: nothing here puts the visible label into a {carrier.name} file; put it into the text "
             "when the document is made, and write_label() writes the implicit label"
         )
 
