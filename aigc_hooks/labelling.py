@@ -262,6 +262,7 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
 
     if recordings.is_sound(path):
         return _label_sound(recordings.Recording.open(path, output or path), provider, path.name)
+    documents.refuse_document(path)
     from aigc_hooks.saving.files import PictureFile
 
     file = PictureFile.open(path, output or path)

@@ -324,6 +324,16 @@ def test_pages_that_no_parser_should_hang_on() -> None:
         read_label("<html>春".encode("iso2022_jp"))
 
 
+@pytest.mark.parametrize("suffix", FAMILIES)
+def test_a_document_gets_no_visible_label_and_says_so(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    text = next(iter(FAMILIES[suffix][1].values()))[0]
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CarrierError, match=rf"visible label.*{FAMILIES[suffix][0].name}.*write_label\(\)"):
+        label(path, producer="acme")
+    assert path.read_text(encoding="utf-8") == text
+
+
 # -- SVG
 
 
