@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -163,6 +164,22 @@ class RawLabel:
     defects: tuple[str, ...] = ()
 
 
+class Drawable(ABC):
+    """Content on which the visible label is drawn when it is written, such as a film on disk."""
+
+    @abstractmethod
+    def shows(self, provider: Provider) -> bool:
+        """Whether it shows the label already, where the settings put it."""
+
+    @abstractmethod
+    def draw(self, provider: Provider) -> None:
+        """Makes the label, with which it will be written.
+
+        Raises:
+            UnsupportedOutputError: It cannot be drawn.
+        """
+
+
 SNIFFED = 4096
 """How many bytes of a file a carrier is recognised by."""
 
@@ -181,7 +198,7 @@ class Carrier:
         write: Copies a seekable binary stream to an empty one that can be read too, with the label text given (the bare
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
-        medium: What files of this format hold; empty where it is not told.
+        medium: What files of this format hold; empty where it is not told. A film's may hold sound alone.
         refusal: Of a format that is known and cannot hold the label: why, and what to do instead. Nothing is read from
             it or written to it.
     """
@@ -191,7 +208,7 @@ class Carrier:
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Iterable[RawLabel]]
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
-    medium: Literal["", "image", "audio", "video", "document"] = ""
+    medium: Literal["", "image", "audio", "video", "text", "document"] = ""
     refusal: str = ""
 
 

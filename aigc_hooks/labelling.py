@@ -14,9 +14,11 @@ from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
+from aigc_hooks.reading import carrier_of
 
 if TYPE_CHECKING:
     from aigc_hooks.saving.documents import TextFile
+    from aigc_hooks.saving.film import Film
     from aigc_hooks.saving.recordings import Recording
 
 T = TypeVar("T")
@@ -262,6 +264,10 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
 
     if recordings.is_sound(path):
         return _label_sound(recordings.Recording.open(path, output or path), provider, path.name)
+    if (carrier := carrier_of(path)) is not None and carrier.medium == "video":
+        from aigc_hooks.saving.film import Film
+
+        return _label_film(Film.open(path, output or path), provider, path.name)
     documents.refuse_document(path)
     from aigc_hooks.saving.files import PictureFile
 
@@ -295,6 +301,19 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
     if outcome:
         record(artifact, outcome, settings, artifact.passes or file.note)
     file.save()
+    return file.target
+
+
+def _label_film(file: Film, provider: Provider, source: str) -> Path:
+    settings = active(provider)
+    artifact = Artifact(file, "video", source)
+    own = own_label(file.findings, settings)
+    if own is not None and not own.defects(strict=settings.strict):
+        artifact.label = own
+    outcome = run(artifact, settings)
+    file.save(artifact.label if outcome else None)
+    if outcome:
+        record(artifact, outcome, settings)
     return file.target
 
 

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import SNIFFED, Carrier, Finding, RawLabel, Reading
@@ -81,6 +81,20 @@ def known_carrier(head: bytes, path: str | os.PathLike[str] | None) -> Carrier |
     return next((carrier for carrier in carriers if carrier.sniff(head)), None) or next(
         (carrier for carrier in _NAMED if head and suffix in carrier.suffixes), None
     )
+
+
+def carrier_of(path: Path) -> Carrier | None:
+    """The carrier of a file; None of one that is not known.
+
+    Raises:
+        UnsupportedCarrierError: It is known, and cannot hold the label.
+        OSError: It cannot be opened.
+    """
+    with path.open("rb") as file:
+        known = known_carrier(file.read(SNIFFED), path)
+    if known is not None and known.refusal:
+        raise UnsupportedCarrierError(f"{path}: {known.name} cannot be labelled: {known.refusal}")
+    return known
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What libsndfile cannot decode or encode, by PyAV: AAC, MP4, and FLAC whose length its header does not tell."""
+"""PyAV: films, and sound that libsndfile cannot decode or encode: AAC, MP4, FLAC whose header tells no length."""
 
 from __future__ import annotations
 
@@ -23,8 +23,33 @@ def library() -> Any:
     try:
         import av
     except ImportError as error:
-        raise UnsupportedCarrierError("AAC and MP4 sound needs PyAV: pip install 'aigc-hooks[audio]'") from error
+        raise UnsupportedCarrierError(
+            "films, AAC and sound in MP4 need PyAV: pip install 'aigc-hooks[video]'; write_label() writes the implicit "
+            "label alone"
+        ) from error
     return av
+
+
+def has_pictures(path: Path) -> bool:
+    """Whether a file that can hold a film does, and not sound alone.
+
+    Raises:
+        CarrierError: It cannot be opened as one.
+        UnsupportedCarrierError: PyAV is missing.
+    """
+    av = library()
+    try:
+        with av.open(str(path)) as container:
+            return bool(pictures(container))
+    except av.error.FFmpegError as error:
+        raise CarrierError(f"{path} is damaged: {error.strerror or error}") from error
+
+
+def pictures(container: Any) -> list[Any]:
+    """The streams of moving pictures; a cover is none."""
+    from av.stream import Disposition
+
+    return [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
 
 
 def sound_of(container: Any, path: Path) -> Any:

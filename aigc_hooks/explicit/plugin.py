@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aigc_hooks.artifact import Artifact, Finding
+from aigc_hooks.artifact import Artifact, Drawable, Finding
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
@@ -28,7 +28,9 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         return None
     if artifact.visible:
         return None
-    if is_picture(artifact.content):
+    if isinstance(artifact.content, Drawable):
+        artifact.visible = artifact.content.shows(provider)
+    elif is_picture(artifact.content):
         from aigc_hooks.explicit import picture
 
         artifact.visible = picture.shows_label(artifact.content, provider)
@@ -63,6 +65,8 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         from aigc_hooks.explicit import array
 
         artifact.covered = array.draw(artifact.content, provider)
+    elif isinstance(artifact.content, Drawable):
+        artifact.content.draw(provider)
     else:
         return None
     artifact.places.append("pixels")

@@ -99,5 +99,5 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC")
 
 
-CARRIER = Carrier("AIFF", (".aiff", ".aif", ".aifc"), _sniff, reader("AIFF", _walk), _write)
+CARRIER = Carrier("AIFF", (".aiff", ".aif", ".aifc"), _sniff, reader("AIFF", _walk), _write, medium="audio")
 """AIFF and AIFF-C."""

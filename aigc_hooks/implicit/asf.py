@@ -72,5 +72,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     target.seek(0, 2)
 
 
-CARRIER = Carrier("ASF", (".wma", ".wmv", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write)
+CARRIER = Carrier(
+    "ASF", (".wma", ".wmv", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write, medium="audio"
+)
 """WMA and WMV."""

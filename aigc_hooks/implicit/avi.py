@@ -154,5 +154,5 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 
-CARRIER = Carrier("AVI", (".avi",), _sniff, reader("AVI", _walk), _write)
+CARRIER = Carrier("AVI", (".avi",), _sniff, reader("AVI", _walk), _write, medium="video")
 """AVI, also beyond 2 GB."""

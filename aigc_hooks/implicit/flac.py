@@ -105,5 +105,5 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     put(Source(stream, "FLAC"), target, text)
 
 
-CARRIER = Carrier("FLAC", (".flac",), lambda head: head[:4] == MAGIC, reader("FLAC", find), _write)
+CARRIER = Carrier("FLAC", (".flac",), lambda head: head[:4] == MAGIC, reader("FLAC", find), _write, medium="audio")
 """FLAC in its own container; in Ogg see ``ogg``."""

@@ -157,5 +157,5 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"FLV\x01"
 
 
-CARRIER = Carrier("FLV", (".flv",), _sniff, reader("FLV", _walk), _write)
+CARRIER = Carrier("FLV", (".flv",), _sniff, reader("FLV", _walk), _write, medium="video")
 """FLV."""

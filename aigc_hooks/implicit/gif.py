@@ -221,5 +221,5 @@ def _sniff(head: bytes) -> bool:
     return head.startswith((b"GIF87a", b"GIF89a"))
 
 
-CARRIER = Carrier("GIF", (".gif",), _sniff, reader("GIF", _walk), _write)
+CARRIER = Carrier("GIF", (".gif",), _sniff, reader("GIF", _walk), _write, medium="image")
 """GIF, still or animated."""

@@ -261,5 +261,7 @@ def _sniff(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff")
 
 
-CARRIER = Carrier("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), _sniff, reader("JPEG", _walk), _write)
+CARRIER = Carrier(
+    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), _sniff, reader("JPEG", _walk), _write, medium="image"
+)
 """JPEG, and MPO, the label of which is in its first picture."""

@@ -175,8 +175,8 @@ def _sniff(head: bytes) -> bool:
     return bool(OPENING.match(head[len(mark) :].decode(BOMS.get(mark, "utf-8"), "replace")))
 
 
-CARRIER = Carrier("Markdown", (".md", ".markdown"), _sniff, reader("Markdown", _walk))
+CARRIER = Carrier("Markdown", (".md", ".markdown"), _sniff, reader("Markdown", _walk), medium="text")
 """Markdown: known by its front matter, or else by its name alone."""
 
-TEXT = Carrier("text", (".txt",), lambda head: False, reader("text", _nothing))
+TEXT = Carrier("text", (".txt",), lambda head: False, reader("text", _nothing), medium="text")
 """Plain text: known by its name alone; no implicit label is looked for."""

@@ -106,5 +106,7 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == _MAGIC and (b"matroska" in head or b"webm" in head)
 
 
-CARRIER = Carrier("Matroska", (".mkv", ".webm", ".mka", ".mk3d"), _sniff, reader("Matroska", _walk), _write)
+CARRIER = Carrier(
+    "Matroska", (".mkv", ".webm", ".mka", ".mk3d"), _sniff, reader("Matroska", _walk), _write, medium="video"
+)
 """MKV and WebM, film or sound alone."""

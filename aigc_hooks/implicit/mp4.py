@@ -198,5 +198,5 @@ def _sniff(head: bytes) -> bool:
 
 
 _SUFFIXES = (".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".ismv")
-CARRIER = Carrier("MP4", _SUFFIXES, _sniff, reader("MP4", _walk), _write)
+CARRIER = Carrier("MP4", _SUFFIXES, _sniff, reader("MP4", _walk), _write, medium="video")
 """MP4 and MOV, M4A and 3GP among them."""

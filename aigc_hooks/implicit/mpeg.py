@@ -69,8 +69,8 @@ def _sniff_aac(head: bytes) -> bool:
     return len(head) > 3 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13
 
 
-MP3 = Carrier("MP3", (".mp3",), _sniff_mp3, reader("MP3", _walk), _write)
+MP3 = Carrier("MP3", (".mp3",), _sniff_mp3, reader("MP3", _walk), _write, medium="audio")
 """MP3, and any other file that begins with an ID3v2 tag."""
 
-AAC = Carrier("AAC", (".aac",), _sniff_aac, reader("AAC", _walk), _write)
+AAC = Carrier("AAC", (".aac",), _sniff_aac, reader("AAC", _walk), _write, medium="audio")
 """AAC in ADTS frames; with ID3v2 in front, where its label is, it is known as MP3 is, and its place called so."""

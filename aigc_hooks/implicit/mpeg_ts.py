@@ -31,5 +31,6 @@ CARRIER = Carrier(
     lambda stream: (),
     refusal="it has no place for the implicit label; put its streams into another file, without encoding them anew: "
     "`ffmpeg -i in.ts -map 0 -c copy out.mp4`, or out.mkv",
+    medium="video",
 )
 """MPEG-TS and M2TS."""

@@ -175,7 +175,7 @@ def _carrier(name: str, suffixes: tuple[str, ...], codec: _Codec) -> Carrier:
     def sniff(head: bytes) -> bool:
         return head[:4] == b"OggS" and len(head) >= HEAD.size and head[27 + head[26] :].startswith(codec.first)
 
-    return Carrier(name, suffixes, sniff, reader(name, _walker(codec)), _writer(name, codec))
+    return Carrier(name, suffixes, sniff, reader(name, _walker(codec)), _writer(name, codec), medium="audio")
 
 
 VORBIS = _carrier("Ogg Vorbis", (".ogg", ".oga"), _Codec(b"\x01vorbis", b"\x03vorbis"))

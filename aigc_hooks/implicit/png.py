@@ -207,5 +207,5 @@ def _sniff(head: bytes) -> bool:
     return head.startswith(SIGNATURE)
 
 
-CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk), _write)
+CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk), _write, medium="image")
 """PNG and animated PNG."""

@@ -171,7 +171,7 @@ def _sniff(head: bytes) -> bool:
     return head[:4] in _FORMS and head[8:12] == b"WAVE"
 
 
-WAV = Carrier("WAV", (".wav", ".wave", ".rf64", ".bw64"), _sniff, reader("WAV", _walk), _write)
+WAV = Carrier("WAV", (".wav", ".wave", ".rf64", ".bw64"), _sniff, reader("WAV", _walk), _write, medium="audio")
 """WAV, also beyond 4 GiB."""
 
 

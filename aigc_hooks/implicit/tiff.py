@@ -130,5 +130,5 @@ class _Copy:
         return end + -end % _WORD
 
 
-CARRIER = Carrier("TIFF", (".tif", ".tiff"), is_tiff, reader("TIFF", _walk), _write)
+CARRIER = Carrier("TIFF", (".tif", ".tiff"), is_tiff, reader("TIFF", _walk), _write, medium="image")
 """TIFF in either byte order, and BigTIFF."""

@@ -141,5 +141,5 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
-CARRIER = Carrier("WebP", (".webp",), _sniff, reader("WebP", _walk), _write)
+CARRIER = Carrier("WebP", (".webp",), _sniff, reader("WebP", _walk), _write, medium="image")
 """WebP, lossy, lossless or animated."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import SNIFFED, Finding
+from aigc_hooks.artifact import Finding
 from aigc_hooks.codecs import m4a, pyav
 from aigc_hooks.codecs.adts import ADTS
 from aigc_hooks.codecs.mp3 import MP3, behind_tags
@@ -19,7 +19,7 @@ from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import mp4, mpeg, riff
 from aigc_hooks.labels import FIELD_NAME, Label
 from aigc_hooks.plugins import hooks
-from aigc_hooks.reading import read_label
+from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
 
@@ -37,22 +37,22 @@ _PLAIN = (*_RIFF, "AIFF")
 _SPLICED: dict[str, type[MP3 | ADTS | Opus]] = {"MPEG_LAYER_III": MP3, "AAC": ADTS, "OPUS": Opus}
 """Codecs beside whose content an encoded label can be put, by soundfile's names of them."""
 
-# What is drawn on, not decoded as a sound.
-_PICTURES = frozenset(("JPEG", "PNG", "WebP", "GIF", "TIFF", "AVIF", "HEIC"))
 _INTEGERS = {"PCM_U8": "int16", "PCM_S8": "int16", "PCM_16": "int16", "ULAW": "int16", "ALAW": "int16"}
 _WIDE = {"PCM_24": "int32", "PCM_32": "int32", "DOUBLE": "float64"}
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a file is a sound or film by its first bytes, in a format that holds the label or is refused for that.
+    """Whether a file is a sound alone, in a format that holds the label.
 
     Raises:
+        UnsupportedCarrierError: Its format is known and cannot hold it.
+        CarrierError: It is damaged.
         OSError: It cannot be opened.
     """
-    with path.open("rb") as file:
-        head = file.read(SNIFFED)
-    known = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
-    return known is not None and known.write is not None and known.name not in _PICTURES
+    carrier = carrier_of(path)
+    if carrier is None or carrier.medium not in ("audio", "video"):
+        return False
+    return carrier.medium == "audio" or not pyav.has_pictures(path)
 
 
 @dataclass
