@@ -10,7 +10,9 @@ from pathlib import Path
 from aigc_hooks.checks.report import Check, every
 from aigc_hooks.errors import LabelError
 from aigc_hooks.explicit.rhythm import Rhythm
+from aigc_hooks.explicit.samples import check_rate
 from aigc_hooks.explicit.sound import find_rhythm
+from aigc_hooks.media import MOST_CHANNELS
 from aigc_hooks.provider import Provider
 from aigc_hooks.styles import AudioStyle
 
@@ -21,7 +23,7 @@ MAX_SAMPLES = 1 << 31
 """Most samples that are decoded, of all channels together: half a day of stereo at 24 kHz."""
 
 _RULES = ("A-01", "A-02")
-_BLOCK, _OVERLAP, _MARGIN = 20.0, 4.0, 0.5
+_BLOCK, _OVERLAP, _MARGIN = 10.0, 4.0, 0.5
 """How many seconds are looked at, how many of them again with the next block, and how near to a cut none is believed:
 the longest rhythm takes 2.2, and more than half a second of what is beside it tells it from other letters."""
 
@@ -60,7 +62,9 @@ def _heard(path: Path, styles: list[AudioStyle]) -> tuple[list[Rhythm], float, b
 
     found: list[Rhythm] = []
     with soundfile.SoundFile(path) as file:
-        rate, left = int(file.samplerate), MAX_SAMPLES
+        if file.channels > MOST_CHANNELS:
+            raise LabelError(f"it has {file.channels} channels, and at most {MOST_CHANNELS} are looked at")
+        rate, left = check_rate(int(file.samplerate)), MAX_SAMPLES
         kept = round(_OVERLAP * rate)
         window = file.read(0, dtype="float32", always_2d=True)
         start = 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, get_args
 
+from aigc_hooks.checks.sounds import FORMATS as SOUNDS
 from aigc_hooks.cli import tables
 from aigc_hooks.folders import remote
 from aigc_hooks.folders.pool import Crash, cores, spread
@@ -23,7 +24,7 @@ from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
 
 R = TypeVar("R")
 
-_WORTH_A_PROCESS = 16
+_WORTH_A_PROCESS = 32
 """How many more files make another process worth its start."""
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
@@ -128,7 +129,8 @@ def _kind_by_name(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return "text"
-    return "audio" if any(suffix in carrier.suffixes and carrier.write for carrier in hooks().carriers) else "image"
+    sounds = (carrier for carrier in hooks().carriers if carrier.name in SOUNDS)
+    return "audio" if any(suffix in carrier.suffixes for carrier in sounds) else "image"
 
 
 def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> dict[str, dict[str, str]]:
@@ -173,7 +175,7 @@ def same_folder(arguments: Sequence[str], out: str) -> str | None:
     """The folder among the arguments that is the one for the copies, or None."""
     for location in map(remote.local, arguments):
         if remote.is_url(location) or remote.is_url(out):
-            same = location.rstrip("/") == out.rstrip("/")
+            same = remote.is_url(location) and remote.is_url(out) and remote.full(location) == remote.full(out)
         else:
             same = Path(location).is_dir() and Path(out).is_dir() and Path(location).samefile(out)
         if same and is_folder(location):
@@ -214,7 +216,7 @@ def label_all(
     # A command whose whole purpose is labels does not count a file without one as done.
     settings = resolve(provider, {**overrides, "on_error": "raise"})
     hooks(settings)
-    remove_leftovers(Path(job.target) for job in jobs if job.resume and job.target and not remote.is_url(job.target))
+    remove_leftovers(Path(job.target) for job in jobs if job.walked and job.target and not remote.is_url(job.target))
     work = functools.partial(label_one, provider=settings, overwrite=overwrite)
     counts = dict.fromkeys(("labelled", "done", "nothing", "skipped", "failed"), 0)
     late: list[tuple[int, list[str]]] = []
@@ -223,7 +225,7 @@ def label_all(
         for number, answer in spread(work, jobs, selection.jobs(processes, out or "")):
             outcome = Outcome("failed", answer.reason) if isinstance(answer, Crash) else answer
             # What was given by itself is asked for: that it has no label is a failure.
-            status = "failed" if outcome.status == "skipped" and not jobs[number].resume else outcome.status
+            status = "failed" if outcome.status == "skipped" and not jobs[number].walked else outcome.status
             counts[status] += 1
             lines = _lines(jobs[number], outcome, status, debug)
             if selection.walked:

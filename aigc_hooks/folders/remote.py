@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from aigc_hooks.errors import ConfigError
+from aigc_hooks.errors import AIGCHooksError, ConfigError
 
 _PREFIX = "aigc-hooks-"
 _COPY = re.compile(rf"[^\s'\"]*/{_PREFIX}[^/\s]+/(?:labelled-)?")
@@ -55,19 +55,52 @@ def is_shared(location: str) -> bool:
     return not location.startswith("memory://")
 
 
-def is_folder(url: str) -> bool:
-    """Whether a URL is that of a folder."""
+def full(url: str) -> str:
+    """A URL as the store itself writes it, to compare it with others."""
     store, path = _store(url)
-    return bool(store.isdir(path))
+    return str(store.unstrip_protocol(path)) + _chain(url)
+
+
+def _chain(url: str) -> str:
+    """What follows the first part of a URL, such as the archive that the files are in."""
+    return "".join(url.partition("::")[1:])
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Makes one kind of error of all that the packages for the stores have of their own."""
+    try:
+        yield
+    except (OSError, AIGCHooksError):
+        raise
+    except Exception as error:
+        raise OSError(f"{url} cannot be reached: {type(error).__name__}: {error}") from error
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL is that of a folder.
+
+    Raises:
+        ConfigError: A package is missing.
+        OSError: The store cannot be reached.
+    """
+    with _told(url):
+        store, path = _store(url)
+        return bool(store.isdir(path))
 
 
 def files(url: str) -> Iterator[tuple[str, str]]:
-    """The URL of each file below a URL, and its path from there, in the order of their names."""
+    """The URL of each file below a URL, and its path from there, in the order of their names.
+
+    Raises:
+        OSError: The store cannot be reached.
+    """
     store, path = _store(url)
     base = path.rstrip("/")
-    chain = "".join(url.partition("::")[1:])  # such as the archive that the files are in
-    for found in sorted(store.find(path)):
-        yield store.unstrip_protocol(found) + chain, found.removeprefix(base).lstrip("/")
+    with _told(url):
+        below = sorted(store.find(path))
+    for found in below:
+        yield store.unstrip_protocol(found) + _chain(url), found.removeprefix(base).lstrip("/")
 
 
 def exists(location: str) -> bool:
@@ -120,5 +153,8 @@ def here(location: str) -> Iterator[Path]:
 def put(file: Path, url: str) -> None:
     """Uploads a file whole."""
     store, path = _store(url)
-    store.makedirs(store._parent(path), exist_ok=True)
-    store.put_file(str(file), path)
+    try:
+        store.put_file(str(file), path)
+    except FileNotFoundError:  # stores of objects have no folders, others want them made
+        store.makedirs(path.rpartition("/")[0], exist_ok=True)
+        store.put_file(str(file), path)

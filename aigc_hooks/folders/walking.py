@@ -58,8 +58,9 @@ def walk(root: str, *, leave_out: str | None = None, exclude: Sequence[str] = ()
     """
     if remote.is_url(root):
         tree = Tree()
+        left_out = remote.full(leave_out) if leave_out and remote.is_url(leave_out) else None
         for location, below in remote.files(root):
-            if not _excluded(below, exclude, every_part=True) and not _is_in(location, leave_out):
+            if not _excluded(below, exclude, every_part=True) and not _is_in(location, left_out):
                 tree.files.append((location, below))
         return tree
     return _Walk(root, leave_out, exclude).tree

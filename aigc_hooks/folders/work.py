@@ -33,13 +33,13 @@ class Job(NamedTuple):
         source: Its path or URL.
         target: Where its labelled copy goes; None labels the file itself.
         kind: ``"text"``, ``"audio"`` or ``"image"``.
-        resume: Whether a target that has this producer's label already is done.
+        walked: Whether it was found in a folder: then a target that has this producer's label already is done.
     """
 
     source: str
     target: str | None
     kind: str
-    resume: bool = False
+    walked: bool = False
 
 
 class Outcome(NamedTuple):
@@ -137,7 +137,7 @@ def _existing(job: Job, provider: Provider, overwrite: bool) -> Outcome | None:
             raise FileExistsError(f"{target} is the file itself; --in-place labels it there")
     if overwrite:
         return None
-    if job.resume and (outcome := _done(job, provider)):
+    if job.walked and (outcome := _done(job, provider)):
         return outcome
     raise FileExistsError(f"{job.target} exists; --overwrite replaces it")
 

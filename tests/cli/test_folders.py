@@ -468,6 +468,34 @@ def test_a_store_that_cannot_be_reached(cli: Cli, url: str, message: str) -> Non
     assert message in result.output
 
 
+class Locked(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """A store whose package has errors of its own, as those for clouds have."""
+
+    protocol = "locked"
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        raise RuntimeError("no credentials")
+
+    ls = find = info
+
+
+def test_errors_of_a_store_are_one_message(cli: Cli) -> None:
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    for command in (("label", "--out", "out"), ("inspect",), ("check",)):
+        result = cli(command[0], "locked://bucket/in", *command[1:])
+        assert result.exit_code == 1
+        assert "no credentials" in result.output
+        assert not isinstance(result.exception, RuntimeError)
+
+
+def test_the_folder_of_the_copies_in_a_store_is_not_walked(cli: Cli, picture: Picture, memory: Any) -> None:
+    memory.put_file(str(picture("cat.png")), "/in/cat.png")
+    for _ in range(2):
+        assert cli("label", "memory://in", "--out", "memory://in/out").exit_code == 0
+        assert sorted(memory.find("/in")) == ["/in/cat.png", "/in/out/cat.png"]
+    assert cli("label", "memory://in/", "--out", "memory:///in").exit_code == 2
+
+
 def test_without_fsspec_a_url_says_what_to_install(picture: Picture) -> None:
     code = (
         "import sys; sys.modules['fsspec'] = None; sys.argv = ['aigc-hooks', 'inspect', 's3://bucket/a.png']\n"
