@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, get_args
 
-from aigc_hooks.checks.sounds import FORMATS as SOUNDS
 from aigc_hooks.cli import tables
 from aigc_hooks.folders import remote
 from aigc_hooks.folders.pool import Crash, cores, spread
 from aigc_hooks.folders.walking import is_folder, remove_leftovers, walk
-from aigc_hooks.folders.work import Job, Outcome, Refusal, label_one, read_one
+from aigc_hooks.folders.work import Job, Outcome, Refusal, kind_of, label_one, read_one
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import resolve
-from aigc_hooks.saving.documents import SUFFIXES, is_text
-from aigc_hooks.saving.recordings import is_sound
 from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
 
 R = TypeVar("R")
@@ -104,33 +101,13 @@ def plan(selection: Selection, out: str | None, format: str | None) -> list[Job]
                 selection.passed_over.append((location, f"the same file as {seen[real]}"))
                 continue
             seen.setdefault(real, location)
-            jobs.append(Job(location, None, _kind(location), below is not None))
+            jobs.append(Job(location, None, kind_of(location), below is not None))
             continue
         place = PurePosixPath(below or remote.name(location))
         target = place.with_name(place.stem + _SUFFIXES[format]) if format else place
         whole = f"{out.rstrip('/')}/{target}" if remote.is_url(out) else str(Path(out) / target)
-        jobs.append(Job(location, whole, _kind(location), below is not None))
+        jobs.append(Job(location, whole, kind_of(location), below is not None))
     return jobs
-
-
-def _kind(location: str) -> str:
-    path = Path(remote.name(location) if remote.is_url(location) else location)
-    try:
-        if remote.is_url(location):  # its bytes are far away: its name tells enough to plan by
-            return _kind_by_name(path)
-        if is_text(path, path):
-            return "text"
-        return "audio" if is_sound(path) else "image"
-    except OSError:  # it will be said when its turn comes
-        return _kind_by_name(path)
-
-
-def _kind_by_name(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return "text"
-    sounds = (carrier for carrier in hooks().carriers if carrier.name in SOUNDS)
-    return "audio" if any(suffix in carrier.suffixes for carrier in sounds) else "image"
 
 
 def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> dict[str, dict[str, str]]:

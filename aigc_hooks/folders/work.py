@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from aigc_hooks.artifact import Reading
 from aigc_hooks.checking import check
 from aigc_hooks.checks.report import Report
+from aigc_hooks.checks.sounds import FORMATS as SOUNDS
 from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
 from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
@@ -19,6 +20,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
+from aigc_hooks.saving.recordings import is_sound
 
 _HEAD = 64
 
@@ -64,6 +66,27 @@ class Refusal(NamedTuple):
 
     reason: str
     unknown: bool
+
+
+def kind_of(location: str) -> str:
+    """What a file is labelled as, by its content: ``"text"``, ``"audio"`` or ``"image"``; by its name if far away."""
+    path = _path(location)
+    try:
+        if remote.is_url(location):
+            return _kind_by_name(path)
+        if is_text(path, path):
+            return "text"
+        return "audio" if is_sound(path) else "image"
+    except OSError:  # it will be said when its turn comes
+        return _kind_by_name(path)
+
+
+def _kind_by_name(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return "text"
+    sounds = (carrier for carrier in hooks().carriers if carrier.name in SOUNDS)
+    return "audio" if any(suffix in carrier.suffixes for carrier in sounds) else "image"
 
 
 def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outcome:
