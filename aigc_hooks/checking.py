@@ -13,6 +13,7 @@ from aigc_hooks.reading import read_label
 from aigc_hooks.saving.documents import is_text
 
 _FILMS = frozenset(("MP4", "MOV", "MKV", "WebM", "FLV", "AVI", "Matroska"))
+_SOUNDS_BY_NAME = frozenset((".m4a", ".m4b", ".mka", ".aac", ".wma"))
 _FILM_RULES = ("W-01", "V-01", "V-02", "V-03")
 
 
@@ -40,7 +41,7 @@ def check(path: str | os.PathLike[str], *, provider: str | Provider | None = Non
     settings = None if provider is None else resolve(provider, {})
     file = Path(path)
     reading = read_label(file)
-    checks = [*_explicit(file, reading, settings), *implicit.judge(reading)]
+    checks = [*_explicit(file, reading, settings), *implicit.judge(reading, file.suffix)]
     return Report(os.fspath(path), reading.carrier, tuple(checks))
 
 
@@ -51,6 +52,8 @@ def _explicit(path: Path, reading: Reading, provider: Provider | None) -> list[C
         return sounds.judge(path, provider)
     if is_text(path, path):
         return texts.judge(path, provider)
+    if path.suffix.lower() in _SOUNDS_BY_NAME:
+        return every(sounds.RULES, "unknown", f"sound in {reading.carrier} is not decoded: listen to it")
     if reading.carrier in _FILMS:
         return every(_FILM_RULES, "unknown", "films are not decoded: look at the start frame")
     return [Check("S-06", "unknown", f"the visible label of {reading.carrier} cannot be seen by this version")]

@@ -72,10 +72,14 @@ _SPACE_OUTSIDE = re.compile(r'"(?:[^"\\]|\\.)*"|(\s)')
 _CODE_LIKE = re.compile(r"0011[0-9A-Z]{23}")
 
 
-def judge(reading: Reading) -> list[Check]:
+def judge(reading: Reading, suffix: str = "") -> list[Check]:
     """The verdicts on the implicit label of a file.
 
     Without a label, only whether there must be one can be judged.
+
+    Args:
+        reading: What was read from the file.
+        suffix: How its name ends: the same container of sound and of film is named in two guides.
     """
     if not reading.findings:
         if _format_rule(reading.carrier) == "F-24":
@@ -88,7 +92,7 @@ def judge(reading: Reading) -> list[Check]:
         *_of_the_field(reading),
         *_of_the_values(reading.findings[0]),
         *_of_the_file(reading, places),
-        *_of_the_place(reading),
+        *_of_the_place(reading, suffix.lower()),
     ]
 
 
@@ -182,11 +186,11 @@ def _of_the_file(reading: Reading, places: str) -> Iterator[Check]:
         yield Check("M-12", "fail", f"{len(said)} different labels", places)
 
 
-def _of_the_place(reading: Reading) -> Iterator[Check]:
+def _of_the_place(reading: Reading, suffix: str) -> Iterator[Check]:
     """Whether the label stands where the guide for its format has it; one verdict a rule, the worst of its findings."""
     verdicts: dict[str, Check] = {}
     for finding in reading.findings:
-        id = _place_rule(reading.carrier, finding.place)
+        id = _place_rule(reading.carrier, finding.place, suffix)
         if id is None:
             continue
         wrong = [defect for defect in finding.defects if rule_of(defect) is None]
@@ -205,10 +209,12 @@ def _of_the_place(reading: Reading) -> Iterator[Check]:
 _WORSE = {"pass": 0, "unknown": 1, "fail": 2}
 
 
-def _place_rule(carrier: str, place: str) -> str | None:
+def _place_rule(carrier: str, place: str, suffix: str) -> str | None:
     usual = _format_rule(carrier)
     if usual in ("F-01", "F-05") and place.startswith("Exif UserComment"):
         return "F-02"
+    if usual == "F-16" and suffix in (".m4a", ".m4b"):
+        return "F-15"
     if usual == "F-03" and place.endswith("Xt AIGC"):
         return "F-04"
     return usual

@@ -22,7 +22,9 @@ FORMATS = frozenset(("WAV", "MP3", "FLAC", "Ogg Vorbis", "Opus", "Ogg FLAC", "AI
 MAX_SAMPLES = 1 << 31
 """Most samples that are decoded, of all channels together: half a day of stereo at 24 kHz."""
 
-_RULES = ("A-01", "A-02")
+RULES = ("A-01", "A-02")
+"""What the explicit label of a sound is judged by."""
+
 _BLOCK, _OVERLAP, _MARGIN = 10.0, 4.0, 0.5
 """How many seconds are looked at, how many of them again with the next block, and how near to a cut none is believed:
 the longest rhythm takes 2.2, and more than half a second of what is beside it tells it from other letters."""
@@ -38,15 +40,15 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
     try:
         import soundfile
     except ImportError:
-        return every(_RULES, "unknown", "sound is decoded with soundfile: pip install 'aigc-hooks[audio]'")
+        return every(RULES, "unknown", "sound is decoded with soundfile: pip install 'aigc-hooks[audio]'")
     styles = list(dict.fromkeys([*([provider.audio] if provider else []), AudioStyle()]))
     try:
         found, seconds, whole = _heard(path, styles)
     except (soundfile.LibsndfileError, LabelError) as error:
-        return every(_RULES, "unknown", f"the sound cannot be decoded here: {error}")
+        return every(RULES, "unknown", f"the sound cannot be decoded here: {error}")
     if not found:
         reason = "no rhythm label was found; a spoken prompt is not recognised"
-        return every(_RULES, "unknown", reason if whole else f"{reason}, and not all of the file was listened to")
+        return every(RULES, "unknown", reason if whole else f"{reason}, and not all of the file was listened to")
     place = ", ".join(f"{each.start:.2f}–{each.end:.2f} s" for each in found[:8])
     heard = f"the rhythm is heard {len(found)} times" if len(found) > 1 else "the rhythm is heard once"
     return [

@@ -14,7 +14,7 @@ from aigc_hooks.checks.sounds import FORMATS as SOUNDS
 from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
 from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
-from aigc_hooks.implicit.markdown import suffix_carrier
+from aigc_hooks.implicit.markdown import TEXT
 from aigc_hooks.labelling import label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
@@ -22,7 +22,8 @@ from aigc_hooks.reading import read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
 from aigc_hooks.saving.recordings import is_sound
 
-_HEAD = 64
+_HEAD = 4096
+"""How many bytes of a file are enough to tell its format."""
 
 
 Status = Literal["labelled", "done", "nothing", "skipped", "failed"]
@@ -62,7 +63,7 @@ class Outcome(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a file could not be read; ``unknown``: because nothing is known of its format."""
+    """Why a file could not be read; ``unknown``: because its format is not known, or has no place for a label."""
 
     reason: str
     unknown: bool
@@ -104,7 +105,7 @@ def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outco
         return _label(job, provider, overwrite)
     except Exception as error:  # a broken file can fail anywhere in a decoder, and must not stop the others
         unsupported = isinstance(error, UnsupportedCarrierError)
-        unknown = unsupported or (isinstance(error, CarrierError) and _is_unknown(job.source))
+        unknown = unsupported or (isinstance(error, CarrierError) and _is_of_no_format(job.source))
         status: Status = "skipped" if unknown else "failed"
         return Outcome(status, _reason(error, job.source), unsupported, traceback.format_exc())
 
@@ -212,19 +213,26 @@ def check_one(location: str, provider: Provider | None) -> Report | Refusal:
 
 
 def _refused(error: Exception, location: str) -> Refusal:
-    return Refusal(_reason(error, location), isinstance(error, UnsupportedCarrierError) and _is_unknown(location))
+    # What is known, and is refused all the same, has no place for a label.
+    unknown = isinstance(error, UnsupportedCarrierError) and (_is_of_no_format(location) or _sniffed(location)[1])
+    return Refusal(_reason(error, location), unknown)
 
 
-def _is_unknown(location: str) -> bool:
-    """Whether neither the first bytes of a file nor its name tell a format; an empty file is broken."""
+def _is_of_no_format(location: str) -> bool:
+    """Whether neither the first bytes of a file nor its name tell a format; an empty file is broken instead."""
+    head, sniffed = _sniffed(location)
+    suffix = _path(location).suffix.lower()
+    return bool(head) and not sniffed and not any(suffix in carrier.suffixes for carrier in (*hooks().carriers, TEXT))
+
+
+def _sniffed(location: str) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether a carrier knows them."""
     try:
         with remote.opened(location) as stream:
             head = stream.read(_HEAD)
     except OSError:
-        return False
-    path = _path(location)
-    known = any(carrier.sniff(head) or path.suffix.lower() in carrier.suffixes for carrier in hooks().carriers)
-    return bool(head) and not known and suffix_carrier(path) is None
+        return b"", False
+    return head, any(carrier.sniff(head) for carrier in hooks().carriers)
 
 
 def _reason(error: Exception, location: str) -> str:

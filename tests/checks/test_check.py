@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -378,6 +379,25 @@ def test_a_place_that_no_guide_names_is_unknown(tmp_path: Path) -> None:
     assert report["F-20"].status == "unknown"
     assert report.passed
     assert report["A-01"].status == "pass"
+
+
+def test_one_container_of_sound_and_film_is_judged_by_its_guide() -> None:
+    raw = json.dumps(BARE, separators=(",", ":"))
+    found = Reading("MP4", (parse(RawLabel("moov.udta.meta keys AIGC", raw)),))
+    assert {each.id for each in implicit.judge(found, ".m4a")} & {"F-15", "F-16"} == {"F-15"}
+    assert {each.id for each in implicit.judge(found, ".MP4")} & {"F-15", "F-16"} == {"F-16"}
+
+
+def test_films_and_sounds_that_are_not_decoded_are_unknown(tmp_path: Path, command: Callable[..., bytes]) -> None:
+    for name, id in (("film.mp4", "V-01"), ("voice.m4a", "A-01")):
+        path = tmp_path / name
+        kind = ["-f", "lavfi", "-i", "testsrc=d=0.2"] if name == "film.mp4" else ["-f", "lavfi", "-i", "sine=d=0.2"]
+        command("ffmpeg", "-v", "error", *kind, path)
+        write_label(path, Label(content_producer="acme", produce_id="7", content_propagator="acme", propagate_id="7"))
+        report = check(path)
+        assert report[id].status == "unknown"
+        assert report["M-21"].status == "pass"
+        assert report.passed
 
 
 def test_real_labels_are_judged_as_their_faults_are(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import junitparser
 import pytest
 import sarif_pydantic
+from hypothesis import given
+from hypothesis.strategies import text
 
 from aigc_hooks import check
 from aigc_hooks.checks.report import Check, Report
@@ -186,6 +188,18 @@ def test_junit_is_xml_whatever_a_file_says() -> None:
     failure = root.find(".//failure")
     assert failure is not None
     assert failure.get("message") == "it holds \\x00\\x1b[31m & <b> \\xd800 \\xffff \U0001f600 '\""
+
+
+@given(text(max_size=40), text(max_size=40))
+def test_every_form_holds_every_name_and_reason(path: str, reason: str) -> None:
+    found = Verdicts(True, [Report(path, "PNG", (Check("M-02", "fail", reason, path),))], [(path, reason)], [])
+    root = ElementTree.fromstring(reports.junit(found).encode())
+    assert root.get("tests") == "2"
+    log = json.loads(json.dumps(reports.sarif(found)))
+    for each in log["runs"][0]["results"]:
+        uri = each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert uri.isascii()
+        assert re.fullmatch(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", uri)
 
 
 def test_script(script: Callable[..., subprocess.CompletedProcess[str]], files: Path) -> None:

@@ -23,7 +23,6 @@ from PIL import Image
 
 from aigc_hooks import Label, read_label
 from aigc_hooks.cli.files import collisions, gather, plan
-from aigc_hooks.folders.pool import Crash, cores, spread
 from aigc_hooks.folders.walking import is_leftover, walk
 from aigc_hooks.folders.work import Job
 from aigc_hooks.saving.atomic import replacing
@@ -135,7 +134,7 @@ def test_a_target_that_is_not_labelled_by_this_producer_is_no_done_work(cli: Cli
 
 
 def test_a_killed_run_goes_on_where_it_was(picture: Picture, script: Script) -> None:
-    for number in range(20):
+    for number in range(14):
         picture(f"in/{number:02}/cat.png")
         Image.effect_noise((600, 600), 90).convert("RGB").save(f"in/{number:02}/cat.png")
     command = [sys.executable, "-m", "aigc_hooks.cli", "label", "in", "--out", "out", "--jobs", "2"]
@@ -148,7 +147,7 @@ def test_a_killed_run_goes_on_where_it_was(picture: Picture, script: Script) -> 
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = {name: data for name, data in contents("out").items() if not is_leftover(Path(name).name)}
-    assert 0 < len(done) < 20
+    assert 0 < len(done) < 14
     assert all(read_label(f"out/{name}").conforms for name in done)
     for path in Path("out").rglob(".*"):
         os.utime(path, (1, 1))
@@ -245,14 +244,6 @@ def test_links_and_loops(cli: Cli, picture: Picture) -> None:
     assert "in/0-alias: a link to in/a, which is walked already" in result.output
 
 
-def test_what_is_no_file_is_passed_over(picture: Picture) -> None:
-    picture("in/cat.png")
-    os.mkfifo("in/pipe")
-    found = walk("in")
-    assert [below for _, below in found.files] == ["cat.png"]
-    assert found.passed_over == [("in/pipe", "no file: a pipe, a socket or a device")]
-
-
 @contextmanager
 def ordinary_user() -> Iterator[None]:
     """Root may look everywhere: it becomes nobody for a while."""
@@ -286,14 +277,6 @@ def test_a_locked_folder_is_told(cli: Cli, picture: Picture, monkeypatch: pytest
     assert {"path": f"{name}/locked", "error": "Permission denied"} in json.loads(told.output)
 
 
-def test_patterns_leave_out_names_paths_and_whole_folders(picture: Picture) -> None:
-    for name in ("a/x.png", "a/y.png", ".git/z.png", "b/a/x.png"):
-        picture(f"in/{name}")
-    assert [below for _, below in walk("in", exclude=[".git", "a/x.png"]).files] == ["a/y.png", "b/a/x.png"]
-    assert [below for _, below in walk("in", exclude=["a"]).files] == [".git/z.png"]
-    assert [below for _, below in walk("in", exclude=["*.png"]).files] == []
-
-
 def test_names_that_collide_are_told_before_anything_is_written(cli: Cli, picture: Picture) -> None:
     picture("in/a/cat.png")
     picture("in/a/cat.jpg")
@@ -314,10 +297,9 @@ def test_a_name_of_strange_characters(script: Script, picture: Picture) -> None:
     assert labelled.returncode == 1
     assert "\\udcfe.bin" in labelled.stderr
     assert len(names("out")) == 1
-    for command in (("inspect", "--json"), ("check", "--json"), ("check", "--sarif"), ("check", "--junit"), ("check",)):
+    for command in (("check", "--json"), ("check", "--junit"), ("inspect",)):
         shown = script(*command, "out")
         assert shown.returncode == 0, shown.stderr
-        assert shown.stdout.isprintable() or "\n" in shown.stdout
 
 
 def test_a_position_goes_to_the_files_of_its_kind(cli: Cli, picture: Picture) -> None:
@@ -350,30 +332,6 @@ def test_inspect_lists_a_folder_in_order(cli: Cli, script: Script, picture: Pict
     assert skipped["path"] == "out/data.bin"
     assert "its format is not known" in skipped["skipped"]
     assert "跳过 skipped:" in cli("inspect", "out").output
-
-
-def double(number: int) -> int:
-    if number < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * number
-
-
-@pytest.mark.parametrize("items", [[1], list(range(40))])
-def test_work_is_spread(items: list[int]) -> None:
-    for jobs in (1, 2):
-        assert dict(spread(double, items, jobs)) == {number: 2 * item for number, item in enumerate(items)}
-
-
-def test_an_item_that_kills_its_process_is_told_and_the_others_go_on() -> None:
-    items = [1, 2, -1, 3, 4, -2, *range(5, 16)]
-    found = dict(spread(double, items, 2))
-    assert len(found) == len(items)
-    assert {number for number, answer in found.items() if isinstance(answer, Crash)} == {2, 5}
-    assert [found[number] for number in range(6, len(items))] == [2 * item for item in items[6:]]
-
-
-def test_cores_are_those_that_this_process_may_use() -> None:
-    assert cores() == len(os.sched_getaffinity(0))
 
 
 def test_targets_are_planned_without_touching_anything(picture: Picture) -> None:
