@@ -203,8 +203,9 @@ def label(
     document is left as it is. Sound that is stored with losses is encoded anew with the label before it.
 
     Of a folder, every file in it gets its labelled copy at the same place under --out. A run that was broken off goes
-    on where it was: a copy that carries this producer's label is not made again. Files whose format is not known are
-    skipped and listed; then the exit code is 1, for they got no label: leave them out with --exclude.
+    on where it was: a copy that carries this producer's label is not made again, unless with --overwrite. Files whose
+    format is not known are skipped and listed; then the exit code is 1, for they got no label: leave them out with
+    --exclude.
     """
     from aigc_hooks.cli import files as work
     from aigc_hooks.folders.remote import local

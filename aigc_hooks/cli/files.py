@@ -193,7 +193,8 @@ def label_all(
     # A command whose whole purpose is labels does not count a file without one as done.
     settings = resolve(provider, {**overrides, "on_error": "raise"})
     hooks(settings)
-    remove_leftovers(Path(job.target) for job in jobs if job.walked and job.target and not remote.is_url(job.target))
+    places = [job.target or job.source for job in jobs if job.walked]
+    remove_leftovers(Path(place) for place in places if not remote.is_url(place))
     work = functools.partial(label_one, provider=settings, overwrite=overwrite)
     counts = dict.fromkeys(("labelled", "done", "nothing", "skipped", "failed"), 0)
     late: list[tuple[int, list[str]]] = []

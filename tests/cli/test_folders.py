@@ -175,6 +175,9 @@ def test_leftovers_are_known_and_removed_only_when_nobody_writes(cli: Cli, pictu
     result = cli("inspect", "out")
     assert result.exit_code == 0
     assert result.output.count("left unfinished by a run that was killed") == 2
+    os.utime(fresh, (1, 1))
+    assert cli("label", "out", "--in-place").exit_code == 0
+    assert [Path(name).exists() for name in (fresh, other)] == [False, True]
 
 
 def test_failures_come_at_the_end_and_the_rest_is_done(cli: Cli, picture: Picture) -> None:
