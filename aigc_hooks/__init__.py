@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from aigc_hooks.artifact import Finding as Finding
     from aigc_hooks.artifact import RawLabel as RawLabel
     from aigc_hooks.artifact import Reading as Reading
+    from aigc_hooks.checking import check as check
+    from aigc_hooks.checks.report import Check as Check
+    from aigc_hooks.checks.report import Report as Report
     from aigc_hooks.errors import AdapterNotFoundError as AdapterNotFoundError
     from aigc_hooks.errors import AIGCHooksError as AIGCHooksError
     from aigc_hooks.errors import CarrierError as CarrierError
@@ -62,6 +65,7 @@ _HOMES = {
     "Call": "artifact",
     "Carrier": "artifact",
     "CarrierError": "errors",
+    "Check": "checks.report",
     "ConfigError": "errors",
     "Finding": "artifact",
     "ForeignLabelError": "errors",
@@ -74,6 +78,7 @@ _HOMES = {
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
+    "Report": "checks.report",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "TextStyle": "styles",
@@ -81,6 +86,7 @@ _HOMES = {
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
     "WordingError": "errors",
+    "check": "checking",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
     "is_wrapped": "wrapping",
@@ -103,6 +109,7 @@ __all__ = [
     "Call",
     "Carrier",
     "CarrierError",
+    "Check",
     "ConfigError",
     "Finding",
     "ForeignLabelError",
@@ -115,6 +122,7 @@ __all__ = [
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "Report",
     "Rhythm",
     "SamplingWatermark",
     "TextStyle",
@@ -122,6 +130,7 @@ __all__ = [
     "UnsupportedOutputError",
     "UnsupportedVersionError",
     "WordingError",
+    "check",
     "find_rhythm",
     "hookimpl",
     "is_wrapped",

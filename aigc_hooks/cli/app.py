@@ -61,12 +61,41 @@ app = typer.Typer(
 )
 
 Files = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        metavar="FILE", help="Files: pictures, sounds and texts (.txt, .md, .markdown).", show_default=False
+        metavar="FILE|DIR",
+        help="Files, and folders with all that is in them; also as URLs that fsspec knows, such as s3://bucket/folder.",
+        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="What to leave out in folders, by name or by path below the folder, such as '*.json' or .git; may be "
+        "given several times.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="How many processes work on it. [default: as many as there are cores for a folder, 1 for files]",
+        show_default=False,
+    ),
+]
+ProviderName = Annotated[
+    str | None,
+    typer.Option(
+        help="Provider in aigc.toml or pyproject.toml. [default: AIGC_HOOKS_PROVIDER, or the base table]",
+        show_default=False,
+    ),
+]
 
 
 def _usage(command: str, message: str) -> NoReturn:
@@ -123,9 +152,13 @@ def label(
     context: typer.Context,
     files: Files,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--out", "-o", file_okay=False, help="Folder for the labelled copies; made if missing.", show_default=False
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for the labelled copies, or its URL; made if missing.",
+            show_default=False,
         ),
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Label the files themselves instead of copies.")] = False,
@@ -136,13 +169,7 @@ def label(
             "--format", help="Format of the copies, for pictures only. [default: that of each file]", show_default=False
         ),
     ] = None,
-    provider: Annotated[
-        str | None,
-        typer.Option(
-            help="Provider in aigc.toml or pyproject.toml. [default: AIGC_HOOKS_PROVIDER, or the base table]",
-            show_default=False,
-        ),
-    ] = None,
+    provider: ProviderName = None,
     producer: Annotated[
         str | None,
         typer.Option(
@@ -166,20 +193,35 @@ def label(
             show_default=False,
         ),
     ] = None,
+    exclude: Exclude = None,
+    processes: Jobs = None,
 ) -> None:
     """Label pictures, texts and sounds, for people and in their metadata (添加标识).
 
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
     label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
     document is left as it is. Sound that is stored with losses is encoded anew with the label before it.
+
+    Of a folder, every file in it gets its labelled copy at the same place under --out. A run that was broken off goes
+    on where it was: a copy that carries this producer's label is not made again, unless with --overwrite. Files whose
+    format is not known are skipped and listed; then the exit code is 1, for they got no label: leave them out with
+    --exclude.
     """
     from aigc_hooks.cli import files as work
+    from aigc_hooks.folders.remote import local
 
     if in_place == (out is not None):
         _usage("label", "give either --out DIR or --in-place" + (", not both" if in_place else ""))
     if in_place and (format or overwrite):
         _usage("label", f"{'--format' if format else '--overwrite'} goes with --out, not with --in-place")
-    jobs = work.plan(files, out, format.value if format else None)
+    if out is not None:
+        out = local(out)
+        if Path(out).is_file():
+            _usage("label", f"--out {out} is a file; give a folder")
+        if same := work.same_folder(files, out):
+            _usage("label", f"{same} and --out are the same folder; --in-place labels the files there")
+    selection = work.gather(files, leave_out=out, exclude=exclude or ())
+    jobs = work.plan(selection, out, format.value if format else None)
     if twins := work.collisions(jobs):
         first, second, target = twins[0]
         _usage("label", f"{first} and {second} would both become {target}; label them into different folders")
@@ -193,22 +235,58 @@ def label(
     if producer is not None:
         overrides["producer"] = producer
     assert context.parent is not None
+    debug = context.parent.params["debug"]
     raise typer.Exit(
-        work.label_all(jobs, provider, overrides, overwrite=overwrite, debug=context.parent.params["debug"])
+        work.label_all(selection, jobs, out, provider, overrides, overwrite=overwrite, debug=debug, processes=processes)
     )
 
 
 @app.command()
-def inspect(files: Files, json: Json = False) -> None:
+def inspect(files: Files, json: Json = False, exclude: Exclude = None, processes: Jobs = None) -> None:
     """Show the implicit labels that files carry (查看隐式标识).
 
     Names what about them breaks the standard. Exit code 0 if every file holds exactly one label, and it conforms. That
     a file holds none does not mean that its content was not generated. With --json: a list with one object per file;
-    one that cannot be read has "error".
+    one that cannot be read has "error", one of a folder whose format is not known "skipped".
     """
-    from aigc_hooks.cli.files import inspect_all
+    from aigc_hooks.cli.files import gather, inspect_all
 
-    raise typer.Exit(inspect_all(files, json))
+    raise typer.Exit(inspect_all(gather(files, exclude=exclude or ()), json, processes))
+
+
+@app.command()
+def check(
+    files: Files,
+    json: Json = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0, for code scanning.")] = False,
+    junit: Annotated[bool, typer.Option("--junit", help="Print JUnit XML, for CI.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Let fail what cannot be told from the file, and files that are skipped.")
+    ] = False,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="Provider in aigc.toml or pyproject.toml whose visible label is looked for beside the default one.",
+            show_default=False,
+        ),
+    ] = None,
+    exclude: Exclude = None,
+    processes: Jobs = None,
+) -> None:
+    """Judge files by the rules of the standard and the guides (检查合规).
+
+    Judges the implicit label, and the visible one where it can be seen: in pictures the label of this library, in
+    sounds the rhythm, in texts the notice. What is not recognised is unknown, not wrong. Exit code 0 if no file breaks
+    a rule, 1 if one does or cannot be read, 2 if nothing was judged. Of folders, tables show only what is not passed.
+    """
+    from aigc_hooks.cli import checks
+
+    forms = [name for name, wanted in (("json", json), ("sarif", sarif), ("junit", junit)) if wanted]
+    if len(forms) > 1:
+        _usage("check", f"give one of {', '.join(f'--{name}' for name in forms)}")
+    raise typer.Exit(
+        checks.check_all(files, provider, forms[0] if forms else "table", strict, exclude or (), processes)
+    )
 
 
 @app.command()

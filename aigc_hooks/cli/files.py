@@ -1,56 +1,113 @@
-"""``label`` and ``inspect``: the commands that work through a list of files."""
+"""``label`` and ``inspect``: the commands that work through files and whole folders."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Mapping, Sequence
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, get_args
 
 from aigc_hooks.cli import tables
-from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
-from aigc_hooks.explicit.text import left_alone
-from aigc_hooks.labelling import label
+from aigc_hooks.folders import remote
+from aigc_hooks.folders.pool import Crash, cores, spread
+from aigc_hooks.folders.walking import is_folder, remove_leftovers, walk
+from aigc_hooks.folders.work import Job, Outcome, Refusal, kind_of, label_one, read_one
 from aigc_hooks.plugins import hooks
-from aigc_hooks.provider import Provider, resolve
-from aigc_hooks.reading import read_label
-from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
-from aigc_hooks.saving.recordings import is_sound
+from aigc_hooks.provider import resolve
 from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
+
+R = TypeVar("R")
+
+_WORTH_A_PROCESS = 32
+"""How many more files make another process worth its start."""
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
 _PLACES: dict[str, type[Settings]] = {"image": ImageStyle, "text": TextStyle, "audio": AudioStyle}
 
 
-class Job(NamedTuple):
-    """One file to label, where its copy goes (None labels the file itself), and its kind: text, image or audio."""
+@dataclass
+class Selection:
+    """The files that a command works on.
 
-    source: Path
-    target: Path | None
-    kind: str
+    Attributes:
+        files: Of each its path or URL, and its path below the folder that was given; None if it was given itself.
+        broken: What could not be read, with the reason.
+        passed_over: What is no file of its own, with the reason.
+        walked: Whether a folder was given.
+    """
+
+    files: list[tuple[str, str | None]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    walked: bool = False
+
+    def jobs(self, wanted: int | None, others: str = "") -> int:
+        """How many processes work on it: all cores for a folder, one for single files, unless told otherwise.
+
+        A process takes about as long to start as a dozen pictures to be labelled.
+        """
+        if not all(map(remote.is_shared, [others, *(location for location, _ in self.files)])):
+            return 1
+        return wanted or (min(cores(), 1 + len(self.files) // _WORTH_A_PROCESS) if self.walked else 1)
 
 
-def plan(files: Sequence[Path], out: Path | None, format: str | None) -> list[Job]:
+def gather(arguments: Sequence[str], *, leave_out: str | None = None, exclude: Sequence[str] = ()) -> Selection:
+    """The files that were given, and those of the folders that were.
+
+    Args:
+        arguments: Paths and URLs of files and folders.
+        leave_out: A folder that is not looked into: where the copies go.
+        exclude: Patterns of what is left out in folders.
+
+    Raises:
+        ConfigError: A URL cannot be reached: a package is missing.
+    """
+    found = Selection()
+    for location in map(remote.local, arguments):
+        if not is_folder(location):
+            found.files.append((_plain(location), None))
+            continue
+        found.walked = True
+        tree = walk(location, leave_out=leave_out, exclude=exclude)
+        found.files += [(_plain(path), below) for path, below in tree.files]
+        found.broken += tree.broken
+        found.passed_over += tree.passed_over
+        if not tree.files and not tree.broken:
+            found.files.append((_plain(location), None))  # which will be told to be a folder
+    return found
+
+
+def _plain(location: str) -> str:
+    return location if remote.is_url(location) else str(Path(location))
+
+
+def plan(selection: Selection, out: str | None, format: str | None) -> list[Job]:
     """Where each file goes.
 
     Args:
-        files: The files, as given.
-        out: Folder for labelled copies; None labels in place.
+        selection: The files; those of a folder keep their places in it.
+        out: Folder for labelled copies, or its URL; None labels in place, each file once whatever links lead to it.
         format: Format of the copies, by the name that ``--format`` takes; None keeps that of each file.
     """
-    if out is None:
-        return [Job(path, None, _kind(path)) for path in files]
-    return [Job(path, out / (path.stem + _SUFFIXES[format] if format else path.name), _kind(path)) for path in files]
-
-
-def _kind(path: Path) -> str:
-    try:
-        if is_text(path, path):
-            return "text"
-        return "audio" if is_sound(path) else "image"
-    except OSError:  # it will be said when its turn comes
-        return "text" if path.suffix.lower() in SUFFIXES else "image"
+    jobs = []
+    seen: dict[str, str] = {}
+    for location, below in selection.files:
+        if out is None:
+            real = location if remote.is_url(location) else os.path.realpath(location)
+            if below is not None and real in seen:
+                selection.passed_over.append((location, f"the same file as {seen[real]}"))
+                continue
+            seen.setdefault(real, location)
+            jobs.append(Job(location, None, kind_of(location), below is not None))
+            continue
+        place = PurePosixPath(below or remote.name(location))
+        target = place.with_name(place.stem + _SUFFIXES[format]) if format else place
+        whole = f"{out.rstrip('/')}/{target}" if remote.is_url(out) else str(Path(out) / target)
+        jobs.append(Job(location, whole, kind_of(location), below is not None))
+    return jobs
 
 
 def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> dict[str, dict[str, str]]:
@@ -77,30 +134,57 @@ def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> di
     return {kind: style for kind, style in found.items() if style}
 
 
-def collisions(jobs: Sequence[Job]) -> list[tuple[Path, Path, Path]]:
+def collisions(jobs: Sequence[Job]) -> list[tuple[str, str, str]]:
     """Pairs of sources that would be written to one target, with that target."""
-    first: dict[Path, Path] = {}
+    first: dict[str, str] = {}
     found = []
-    for source, target, _ in jobs:
-        if target is not None and first.setdefault(target, source) is not source:
-            found.append((first[target], source, target))
+    for job in jobs:
+        if job.target is None:
+            continue
+        key = os.path.normcase(job.target)
+        if key in first:
+            found.append((first[key], job.source, job.target))
+        first.setdefault(key, job.source)
     return found
 
 
+def same_folder(arguments: Sequence[str], out: str) -> str | None:
+    """The folder among the arguments that is the one for the copies, or None."""
+    for location in map(remote.local, arguments):
+        if remote.is_url(location) or remote.is_url(out):
+            same = remote.is_url(location) and remote.is_url(out) and remote.full(location) == remote.full(out)
+        else:
+            same = Path(location).is_dir() and Path(out).is_dir() and Path(location).samefile(out)
+        if same and is_folder(location):
+            return location
+    return None
+
+
 def label_all(
-    jobs: Sequence[Job], provider: str | None, overrides: Mapping[str, Any], *, overwrite: bool, debug: bool
+    selection: Selection,
+    jobs: Sequence[Job],
+    out: str | None,
+    provider: str | None,
+    overrides: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    debug: bool,
+    processes: int | None,
 ) -> int:
-    """Labels one file after another, whatever happens to each, and prints what became of them.
+    """Labels every file, whatever happens to each, and prints what became of them.
 
     Args:
+        selection: What the files were chosen from.
         jobs: The files.
+        out: Folder for the copies, or its URL; None labels in place.
         provider: Name of a provider in the configuration, or None.
         overrides: Settings from the command line.
         overwrite: Whether a target may exist already.
         debug: Whether to print the traceback of each failure.
+        processes: How many work on it; None: all cores for a folder, one for single files.
 
     Returns:
-        The exit code.
+        The exit code: 0 only if every file has its label, or has nothing to label in it.
 
     Raises:
         ConfigError: A setting is missing or wrong; nothing was written.
@@ -109,64 +193,75 @@ def label_all(
     # A command whose whole purpose is labels does not count a file without one as done.
     settings = resolve(provider, {**overrides, "on_error": "raise"})
     hooks(settings)
-    failed = passed = 0
-    with _progress(len(jobs)) as progress:
+    places = [job.target or job.source for job in jobs if job.walked]
+    remove_leftovers(Path(place) for place in places if not remote.is_url(place))
+    work = functools.partial(label_one, provider=settings, overwrite=overwrite)
+    counts = dict.fromkeys(("labelled", "done", "nothing", "skipped", "failed"), 0)
+    late: list[tuple[int, list[str]]] = []
+    with _progress(len(jobs), "labelling 标识中") as progress:
         screen = progress.console if progress else tables.console(stderr=True)
-        for job in jobs:
-            try:
-                if nothing := _label_one(job, settings, overwrite):
-                    passed += 1
-                    screen.print(f"nothing to label 无需标识: {job.source}: {nothing}", soft_wrap=True)
-            except Exception as error:  # a broken file can fail anywhere in a decoder, and must not stop the others
-                failed += 1
-                if debug:
-                    screen.print(traceback.format_exc(), soft_wrap=True)
-                screen.print(f"not labelled 未标识: {job.source}: {_reason(error, job)}", soft_wrap=True)
+        for number, answer in spread(work, jobs, selection.jobs(processes, out or "")):
+            outcome = Outcome("failed", answer.reason) if isinstance(answer, Crash) else answer
+            # What was given by itself is asked for: that it has no label is a failure.
+            status = "failed" if outcome.status == "skipped" and not jobs[number].walked else outcome.status
+            counts[status] += 1
+            lines = _lines(jobs[number], outcome, status, debug)
+            if selection.walked:
+                late.append((number, lines))
+            else:
+                _say(screen, lines)
             if progress:
                 progress.advance(progress.task_ids[0])
-    done = len(jobs) - failed - passed
-    where = f"into {jobs[0].target.parent}" if jobs[0].target else "in place"
-    summary = f"labelled {done} of {len(jobs)} {where} 已标识 {done}/{len(jobs)}"
-    summary += f"; nothing to label {passed} 无需标识 {passed}" if passed else ""
-    tables.console().print(f"{summary}; failed {failed} 失败 {failed}" if failed else summary, soft_wrap=True)
-    return 1 if failed else 0
+    for _, lines in sorted(late):
+        _say(screen, lines)
+    _say(screen, [f"passed over 略过: {location}: {reason}" for location, reason in selection.passed_over])
+    _say(screen, [f"not labelled 未标识: {location}: {reason}" for location, reason in selection.broken])
+    counts["failed"] += len(selection.broken)
+    _say(tables.console(), [_summary(counts, len(jobs) + len(selection.broken), out)])
+    return 1 if counts["failed"] or counts["skipped"] else 0
 
 
-def _label_one(job: Job, settings: Provider, overwrite: bool) -> str:
-    """Labels a file; returns why there was nothing to label in it, or nothing."""
-    source, target, kind = job
-    # A file without a label is not counted as labelled, whatever the reason.
-    nothing = left_alone(TextFile.open(source, target or source).content) if kind == "text" else ""
-    if target is None:
-        label(source, provider=settings)
-        return nothing
-    if target.exists():
-        if source.exists() and target.samefile(source):
-            raise FileExistsError(f"{target} is the file itself; --in-place labels it there")
-        if not overwrite:
-            raise FileExistsError(f"{target} exists; --overwrite replaces it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    label(source, provider=settings, output=target)
-    return nothing
+def _lines(job: Job, outcome: Outcome, status: str, debug: bool) -> list[str]:
+    if status in ("labelled", "done"):
+        return []
+    if status == "nothing":
+        return [f"nothing to label 无需标识: {job.source}: {outcome.reason}"]
+    told = "skipped 跳过" if status == "skipped" else "not labelled 未标识"
+    lines = [f"{told}: {job.source}: {outcome.reason}{_hint(job, outcome)}"]
+    return [outcome.trace, *lines] if debug and outcome.trace else lines
 
 
-def _reason(error: Exception, job: Job) -> str:
-    named = job.target is not None and job.target.name != job.source.name
-    if isinstance(error, UnsupportedCarrierError) and job.kind == "image" and not named:
-        return f"{error}; add {'--format png' if job.target else '--out DIR --format png'}"
-    if isinstance(error, OSError):
-        return _why(error)
-    if isinstance(error, AIGCHooksError):
-        return str(error).removeprefix(f"{job.source} ")  # its name stands before it
-    return f"{type(error).__name__}: {error}"
+def _hint(job: Job, outcome: Outcome) -> str:
+    """Which option would help."""
+    named = job.target is not None and remote.name(job.target) != remote.name(job.source)
+    if outcome.unsupported and job.kind == "image" and not named:
+        return f"; add {'--format png' if job.target else '--out DIR --format png'}"
+    return ""
 
 
-def _why(error: OSError) -> str:
-    """The operating system's word, without number and file name: the name stands before it."""
-    return error.strerror or str(error)
+def _summary(counts: Mapping[str, int], total: int, out: str | None) -> str:
+    where = f"into {Path(out) if not remote.is_url(out) else out}" if out else "in place"
+    done = counts["labelled"]
+    parts = [f"labelled {done} of {total} {where} 已标识 {done}/{total}"]
+    words = {
+        "done": "labelled before 早已标识",
+        "nothing": "nothing to label 无需标识",
+        "skipped": "skipped 跳过",
+        "failed": "failed 失败",
+    }
+    for status, told in words.items():
+        if count := counts[status]:
+            english, chinese = told.rsplit(" ", 1)
+            parts.append(f"{english} {count} {chinese} {count}")
+    return "; ".join(parts)
 
 
-def _progress(total: int) -> Any:
+def _say(screen: Any, lines: Sequence[str]) -> None:
+    for line in lines:
+        screen.print(line, soft_wrap=True)
+
+
+def _progress(total: int, what: str) -> Any:
     """A progress bar on standard error, on a terminal only, and where there is something to wait for."""
     screen = tables.console(stderr=True)
     if not screen.is_terminal or total < 2:
@@ -174,40 +269,66 @@ def _progress(total: int) -> Any:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
-        TextColumn("labelling 标识中"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=screen,
         transient=True,
+        redirect_stdout=False,  # it may go to a file
     )
     progress.add_task("", total=total)
     return progress
 
 
-def inspect_all(files: Sequence[Path], as_json: bool) -> int:
-    """Reads one file after another and prints what they carry.
+def look(
+    selection: Selection, function: Callable[[str], R | Refusal], processes: int | None, what: str
+) -> list[tuple[str, bool, R | Refusal]]:
+    """Applies a function to every file, on all cores, with a progress bar that calls it by its name.
+
+    Returns:
+        For each file its location, whether it was found in a folder, and the answer; in the order of the files.
+    """
+    locations = [location for location, _ in selection.files]
+    answers: dict[int, R | Refusal] = {}
+    with _progress(len(locations), what) as progress:
+        for number, answer in spread(function, locations, selection.jobs(processes)):
+            answers[number] = Refusal(answer.reason, False) if isinstance(answer, Crash) else answer
+            if progress:
+                progress.advance(progress.task_ids[0])
+    return [(location, below is not None, answers[n]) for n, (location, below) in enumerate(selection.files)]
+
+
+def inspect_all(selection: Selection, as_json: bool, processes: int | None) -> int:
+    """Reads every file and prints what it carries.
 
     Returns:
         The exit code: 0 if every file holds exactly one conforming label.
     """
     screen = tables.console()
     objects: list[dict[str, Any]] = []
-    fine = True
-    for path in files:
-        try:
-            found = read_label(path)
-        except (CarrierError, OSError) as error:
+    fine = not selection.broken
+    for location, walked, found in look(selection, read_one, processes, "reading 读取中"):
+        if isinstance(found, Refusal):
             fine = False
-            reason = _why(error) if isinstance(error, OSError) else str(error)
-            objects.append({"path": str(path), "error": reason})
+            skipped = found.unknown and walked
+            objects.append({"path": location, "skipped" if skipped else "error": found.reason})
             if not as_json:
-                screen.print(tables.unreadable(path, reason))
+                screen.print(tables.unreadable(location, found.reason, skipped=skipped))
             continue
         fine = fine and found.conforms
-        objects.append({"path": str(path), **found.to_dict()})
+        objects.append({"path": location, **found.to_dict()})
         if not as_json:
-            screen.print(tables.reading(path, found))
+            screen.print(tables.reading(location, found))
+    for location, reason in selection.broken:
+        objects.append({"path": location, "error": reason})
+        if not as_json:
+            screen.print(tables.unreadable(location, reason))
     if as_json:
         tables.print_json(objects)
+    else:
+        _say(
+            tables.console(stderr=True),
+            [f"passed over 略过: {location}: {reason}" for location, reason in selection.passed_over],
+        )
     return 0 if fine else 1

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aigc_hooks.artifact import Finding, Reading
+from aigc_hooks.checks.report import Report
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
 
@@ -55,9 +56,9 @@ def verdict(reading: Reading) -> Text:
     return Text("不符合 does not conform", "bold red")
 
 
-def reading(path: Path, found: Reading) -> Group:
+def reading(path: str, found: Reading) -> Group:
     """Everything that was found in one file."""
-    parts: list[Any] = [Text.assemble((str(path), "bold"), f"  {found.carrier}")]
+    parts: list[Any] = [Text.assemble((path, "bold"), f"  {found.carrier}")]
     for finding in found.findings:
         parts.append(_indented(Text(finding.place, "cyan"), 2))
         parts.append(_indented(_elements(finding), 4))
@@ -68,10 +69,30 @@ def reading(path: Path, found: Reading) -> Group:
     return Group(*parts, "")
 
 
-def unreadable(path: Path, reason: str) -> Group:
-    """A file whose labels could not be read."""
-    head = Text(str(path), "bold")
-    return Group(head, _indented(Text.assemble(("无法读取 cannot be read: ", "bold red"), reason), 2), "")
+def unreadable(path: str, reason: str, *, skipped: bool = False) -> Group:
+    """A file whose labels could not be read, or one of a folder that was skipped because its format is not known."""
+    what = ("跳过 skipped: ", "bold yellow") if skipped else ("无法读取 cannot be read: ", "bold red")
+    return Group(Text(path, "bold"), _indented(Text.assemble(what, reason), 2), "")
+
+
+_STATUSES = {"pass": ("通过 pass", "green"), "fail": ("不通过 fail", "bold red"), "unknown": ("未知 unknown", "yellow")}
+
+
+def report(found: Report, *, everything: bool) -> Group:
+    """What one file is by the rules; without ``everything``, only the rules that it breaks or leaves open."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in found.checks:
+        if everything or check.status != "pass":
+            told = Text.assemble(check.rule, "\n", (check.reason, "dim"))
+            if check.place and check.place not in check.reason:
+                told.append(f" ({check.place})", "dim")
+            table.add_row(Text(check.id, "cyan"), Text(*_STATUSES[check.status]), told)
+    status = "fail" if found.failed else "unknown" if found.unknown else "pass"
+    head = Text.assemble((found.path, "bold"), f"  {found.carrier}  ", _STATUSES[status])
+    return Group(head, _indented(table, 2), "") if table.row_count else Group(head)
 
 
 def _indented(what: Text | Table, columns: int) -> Padding:

@@ -1,0 +1,104 @@
+"""Looks for the rhythm label in the samples of a sound, decoded block by block.
+
+A spoken prompt is not understood: what has no rhythm is unknown, not wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aigc_hooks.checks.report import Check, every
+from aigc_hooks.errors import LabelError
+from aigc_hooks.explicit.rhythm import Rhythm
+from aigc_hooks.explicit.samples import check_rate
+from aigc_hooks.explicit.sound import find_rhythm
+from aigc_hooks.media import MOST_CHANNELS
+from aigc_hooks.provider import Provider
+from aigc_hooks.styles import AudioStyle
+
+FORMATS = frozenset(("WAV", "MP3", "FLAC", "Ogg Vorbis", "Opus", "Ogg FLAC", "AIFF"))
+"""The carriers that are sounds and can be decoded."""
+
+MAX_SAMPLES = 1 << 31
+"""Most samples that are decoded, of all channels together: half a day of stereo at 24 kHz."""
+
+RULES = ("A-01", "A-02")
+"""What the explicit label of a sound is judged by."""
+
+_BLOCK, _OVERLAP, _MARGIN = 10.0, 4.0, 0.5
+"""How many seconds are looked at, how many of them again with the next block, and how near to a cut none is believed:
+the longest rhythm takes 2.2, and more than half a second of what is beside it tells it from other letters."""
+
+
+def judge(path: Path, provider: Provider | None) -> list[Check]:
+    """The verdicts on the explicit label of a sound file.
+
+    Args:
+        path: The file.
+        provider: Whose label is looked for, beside that of the default settings; None for the latter only.
+    """
+    try:
+        import soundfile
+    except ImportError:
+        return every(RULES, "unknown", "sound is decoded with soundfile: pip install 'aigc-hooks[audio]'")
+    styles = list(dict.fromkeys([*([provider.audio] if provider else []), AudioStyle()]))
+    try:
+        found, seconds, whole = _heard(path, styles)
+    except (soundfile.LibsndfileError, LabelError) as error:
+        return every(RULES, "unknown", f"the sound cannot be decoded here: {error}")
+    if not found:
+        reason = "no rhythm label was found; a spoken prompt is not recognised"
+        return every(RULES, "unknown", reason if whole else f"{reason}, and not all of the file was listened to")
+    place = ", ".join(f"{each.start:.2f}–{each.end:.2f} s" for each in found[:8])
+    heard = f"the rhythm is heard {len(found)} times" if len(found) > 1 else "the rhythm is heard once"
+    return [
+        Check("A-01", "pass", f"{heard} in {seconds:.1f} s", place),
+        Check("A-02", "pass", "two short-long, short-short groups of one tone", place),
+    ]
+
+
+def _heard(path: Path, styles: list[AudioStyle]) -> tuple[list[Rhythm], float, bool]:
+    """The rhythms in a file, how long it is in seconds, and whether it was heard to its end."""
+    import numpy
+    import soundfile
+
+    found: list[Rhythm] = []
+    with soundfile.SoundFile(path) as file:
+        if file.channels > MOST_CHANNELS:
+            raise LabelError(f"it has {file.channels} channels, and at most {MOST_CHANNELS} are looked at")
+        rate, left = check_rate(int(file.samplerate)), MAX_SAMPLES
+        kept = round(_OVERLAP * rate)
+        window = file.read(0, dtype="float32", always_2d=True)
+        start = 0
+        while left > 0:
+            # What a file says of its length is not to be believed: only what comes out of it counts.
+            block = file.read(round(_BLOCK * rate), dtype="float32", always_2d=True)
+            left -= block.size
+            if len(block):
+                window = numpy.concatenate([window, block])
+            last = not len(block)
+            if last and not start and not len(window):
+                break
+            for each in _in(window, rate, styles):
+                first, end = each.start * rate, each.end * rate
+                if (first < _MARGIN * rate and start) or (end > len(window) - _MARGIN * rate and not last):
+                    continue  # cut off here, and seen whole in the block beside
+                found.append(Rhythm(start / rate + each.start, start / rate + each.end))
+            if last:
+                break
+            start += max(len(window) - kept, 0)
+            window = window[-kept:]
+        seconds = (start + len(window)) / rate
+    return _once(found), seconds, left > 0
+
+
+def _in(window: object, rate: int, styles: list[AudioStyle]) -> list[Rhythm]:
+    return [each for style in styles for each in find_rhythm(window, rate, style=style)]
+
+
+def _once(found: list[Rhythm]) -> list[Rhythm]:
+    kept: list[Rhythm] = []
+    for each in sorted(found):
+        if not kept or each.start > kept[-1].end:
+            kept.append(each)
+    return kept

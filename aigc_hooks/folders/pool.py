@@ -1,0 +1,83 @@
+"""Work on many files on all cores. A file that kills its process is told; the others go on."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_WAITING = 4
+"""How many items a process has waiting for it, so that it never is."""
+
+
+class Crash(NamedTuple):
+    """Instead of a result: the process that worked on the item ended, such as for want of memory."""
+
+    reason: str = "the process that worked on it was killed, or crashed in a decoder"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def spread(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[tuple[int, R | Crash]]:
+    """Applies a function to every item, in several processes, and yields each result with the item's number.
+
+    Args:
+        function: Can be pickled, as its items and results, and raises nothing.
+        items: What it is applied to.
+        jobs: How many processes; with one, all is done in this one, in order.
+    """
+    if jobs <= 1 or len(items) <= 1:
+        for number, item in enumerate(items):
+            yield number, function(item)
+        return
+    numbers = iter(range(len(items)))
+    while lost := (yield from _pooled(function, items, numbers, min(jobs, len(items)), _WAITING)):
+        # One of those that were out has killed its process, and the pool with it: one after the other tells which.
+        suspects = iter(sorted(lost))
+        while alone := (yield from _pooled(function, items, suspects, 1, 1)):
+            yield alone[0], Crash()
+
+
+def _pooled(
+    function: Callable[[T], R], items: Sequence[T], numbers: Iterator[int], jobs: int, waiting: int
+) -> Generator[tuple[int, R], None, list[int]]:
+    """Works through numbers of items until a process dies; returns the numbers whose results are lost."""
+    out: dict[Future[R], int] = {}
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start)
+    try:
+        while True:
+            for number in itertools.islice(numbers, waiting * jobs - len(out)):
+                try:
+                    out[pool.submit(function, items[number])] = number
+                except BrokenProcessPool:
+                    return [*out.values(), number]
+            if not out:
+                return []
+            done, _ = wait(out, return_when=FIRST_COMPLETED)
+            for future in done:
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    yield out.pop(future), future.result()
+            if not done.isdisjoint(out):
+                return list(out.values())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start() -> None:
+    """In each process: an interrupt is for the one that began, and warnings are for users."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.formatwarning = lambda message, *_, **__: f"aigc-hooks: warning: {message}\n"
