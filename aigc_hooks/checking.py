@@ -6,23 +6,20 @@ import os
 from pathlib import Path
 
 from aigc_hooks.artifact import Reading
-from aigc_hooks.checks import implicit, pictures, sounds, texts
-from aigc_hooks.checks.report import Check, Report, every
+from aigc_hooks.checks import films, implicit, pictures, sounds, texts
+from aigc_hooks.checks.report import Check, Report
 from aigc_hooks.provider import Provider, resolve
-from aigc_hooks.reading import read_label
+from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving.documents import is_text
-
-_FILMS = frozenset(("MP4", "MOV", "MKV", "WebM", "FLV", "AVI", "Matroska"))
-_SOUNDS_BY_NAME = frozenset((".m4a", ".m4b", ".mka", ".aac", ".wma"))
-_FILM_RULES = ("W-01", "V-01", "V-02", "V-03")
+from aigc_hooks.saving.recordings import is_sound
 
 
 def check(path: str | os.PathLike[str], *, provider: str | Provider | None = None) -> Report:
     """Judges a file by the rules that a file can be judged by: implicit label and, where it can be seen, the explicit.
 
     The implicit label is judged as ``read_label`` finds it. The explicit label is looked for in pictures (the label of
-    this library, at each of its places), in sounds (the rhythm) and in texts. What is not recognised is ``"unknown"``,
-    not wrong. That a file has no label does not mean that its content was not generated.
+    this library, at each of its places), in the opening of films, in sounds (the rhythm) and in texts. What is not
+    recognised is ``"unknown"``, not wrong. That a file has no label does not mean that its content was not generated.
 
     Args:
         path: The file.
@@ -46,14 +43,14 @@ def check(path: str | os.PathLike[str], *, provider: str | Provider | None = Non
 
 
 def _explicit(path: Path, reading: Reading, provider: Provider | None) -> list[Check]:
-    if reading.carrier in pictures.FORMATS:
-        return pictures.judge(path, provider)
-    if reading.carrier in sounds.FORMATS:
-        return sounds.judge(path, provider)
     if is_text(path, path):
         return texts.judge(path, provider)
-    if path.suffix.lower() in _SOUNDS_BY_NAME:
-        return every(sounds.RULES, "unknown", f"sound in {reading.carrier} is not decoded: listen to it")
-    if reading.carrier in _FILMS:
-        return every(_FILM_RULES, "unknown", "films are not decoded: look at the start frame")
+    carrier = carrier_of(path)
+    medium = carrier.medium if carrier is not None else ""
+    if medium == "image":
+        return pictures.judge(path, provider)
+    if medium == "audio" or (medium == "video" and is_sound(path)):
+        return sounds.judge(path, provider)
+    if medium == "video":
+        return films.judge(path, provider)
     return [Check("S-06", "unknown", f"the visible label of {reading.carrier} cannot be seen by this version")]

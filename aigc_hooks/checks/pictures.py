@@ -41,7 +41,7 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
             size = image.width * image.height
             if size > MAX_PIXELS:
                 return every(_RULES, "unknown", f"{image.width}×{image.height} pixels are more than are looked at")
-            return _frames(image, getattr(image, "n_frames", 1), size, _styles(provider))
+            return _frames(image, getattr(image, "n_frames", 1), size, styles(provider))
     except Exception as error:  # Pillow's decoders raise whatever a broken file makes them raise
         return every(_RULES, "unknown", f"the picture cannot be decoded here: {error}")
 
@@ -74,7 +74,7 @@ def _shown(image: Image.Image, styles: list[Provider]) -> Provider | None:
     return next((style for style in styles if picture.shows_label(image, style)), None)
 
 
-def _styles(provider: Provider | None) -> list[Provider]:
+def styles(provider: Provider | None) -> list[Provider]:
     """Every look that the label may have, the likeliest first."""
     known = Provider(producer="check")
     found = []

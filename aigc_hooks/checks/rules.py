@@ -66,6 +66,7 @@ RULES = {
     "V-01": Rule("the label is in the start frame", "GB 45438-2025, 5.4 c"),
     "V-02": Rule("the label lasts two seconds or longer", "GB 45438-2025, 5.4 g"),
     "V-03": Rule("the label in the film is at least 5 % of its shorter side high", "GB 45438-2025, 5.4 f"),
+    "V-04": Rule("the label in the film is at an edge or a corner", "GB 45438-2025, 5.4 d"),
     "S-06": Rule("what can be downloaded, copied or exported has its visible label", "Measures, article 4"),
     "M-01": Rule("the field is named AIGC", "GB 45438-2025, Annex E a"),
     "M-02": Rule("the field holds exactly the seven elements, in their order", "GB 45438-2025, Annex E b"),

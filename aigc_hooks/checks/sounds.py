@@ -5,10 +5,15 @@ A spoken prompt is not understood: what has no rhythm is unknown, not wrong.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from aigc_hooks.checks.report import Check, every
-from aigc_hooks.errors import LabelError
+from aigc_hooks.codecs import pyav
+from aigc_hooks.errors import AIGCHooksError, LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.rhythm import Rhythm
 from aigc_hooks.explicit.samples import check_rate
 from aigc_hooks.explicit.sound import find_rhythm
@@ -37,14 +42,10 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
         path: The file.
         provider: Whose label is looked for, beside that of the default settings; None for the latter only.
     """
-    try:
-        import soundfile
-    except ImportError:
-        return every(RULES, "unknown", "sound is decoded with soundfile: pip install 'aigc-hooks[audio]'")
     styles = list(dict.fromkeys([*([provider.audio] if provider else []), AudioStyle()]))
     try:
         found, seconds, whole = _heard(path, styles)
-    except (soundfile.LibsndfileError, LabelError) as error:
+    except AIGCHooksError as error:
         return every(RULES, "unknown", f"the sound cannot be decoded here: {error}")
     if not found:
         reason = "no rhythm label was found; a spoken prompt is not recognised"
@@ -60,19 +61,22 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
 def _heard(path: Path, styles: list[AudioStyle]) -> tuple[list[Rhythm], float, bool]:
     """The rhythms in a file, how long it is in seconds, and whether it was heard to its end."""
     import numpy
-    import soundfile
 
     found: list[Rhythm] = []
-    with soundfile.SoundFile(path) as file:
-        if file.channels > MOST_CHANNELS:
-            raise LabelError(f"it has {file.channels} channels, and at most {MOST_CHANNELS} are looked at")
-        rate, left = check_rate(int(file.samplerate)), MAX_SAMPLES
+    with closing(_decoded(path)) as decoded:
+        first_block, own = next(decoded, (numpy.zeros((0, 1), numpy.float32), 0))
+        if not len(first_block):
+            return [], 0.0, True
+        if first_block.shape[1] > MOST_CHANNELS:
+            raise LabelError(f"it has {first_block.shape[1]} channels, and at most {MOST_CHANNELS} are looked at")
+        rate, left = check_rate(own), MAX_SAMPLES
         kept = round(_OVERLAP * rate)
-        window = file.read(0, dtype="float32", always_2d=True)
+        window: Any = first_block[:0]
         start = 0
+        blocks = itertools.chain([(first_block, own)], decoded)
         while left > 0:
             # What a file says of its length is not to be believed: only what comes out of it counts.
-            block = file.read(round(_BLOCK * rate), dtype="float32", always_2d=True)
+            block, _ = next(blocks, (window[:0], rate))
             left -= block.size
             if len(block):
                 window = numpy.concatenate([window, block])
@@ -90,6 +94,37 @@ def _heard(path: Path, styles: list[AudioStyle]) -> tuple[list[Rhythm], float, b
             window = window[-kept:]
         seconds = (start + len(window)) / rate
     return _once(found), seconds, left > 0
+
+
+def _decoded(path: Path) -> Generator[tuple[Any, int], None, None]:
+    """Some seconds of a sound at a time, (N,C) float32, and their rate.
+
+    Raises:
+        AIGCHooksError: It cannot be decoded.
+    """
+    try:
+        import soundfile
+    except ImportError as error:
+        raise UnsupportedCarrierError("sound is decoded with soundfile: pip install 'aigc-hooks[audio]'") from error
+    try:
+        with soundfile.SoundFile(path) as file:
+            while len(block := file.read(round(_BLOCK * file.samplerate), dtype="float32", always_2d=True)):
+                yield block, int(file.samplerate)
+            return
+    except soundfile.LibsndfileError:
+        pass  # what it does not know, PyAV may
+    import numpy
+
+    parts: list[Any] = []
+    rate = 0
+    for samples, rate in pyav.blocks(path):
+        scale = 1.0 if samples.dtype.kind == "f" else 2.0 ** (8 * samples.dtype.itemsize - 1)
+        parts.append(samples.astype(numpy.float32) / numpy.float32(scale))
+        if sum(map(len, parts)) >= _BLOCK * rate:
+            yield numpy.concatenate(parts), rate
+            parts.clear()
+    if parts:
+        yield numpy.concatenate(parts), rate
 
 
 def _in(window: object, rate: int, styles: list[AudioStyle]) -> list[Rhythm]:

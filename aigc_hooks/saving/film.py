@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,6 +171,52 @@ class Film(Drawable):
                 made.replace(self.target)
             elif self.source != self.target:
                 shutil.copyfile(self.source, self.target)
+
+
+def opening(path: Path, styles: Sequence[Provider], seconds: float) -> tuple[Provider | None, float, bool]:
+    """Which label the first picture of a film shows, and for how long it is seen.
+
+    Args:
+        path: The film.
+        styles: The labels that are looked for.
+        seconds: How much of the film is looked at, if it shows one.
+
+    Returns:
+        By whose settings it is; until when, in seconds from the start; and whether the film ends there.
+
+    Raises:
+        CarrierError: It is damaged, or holds no picture.
+        UnsupportedCarrierError: PyAV is missing.
+    """
+    av = pyav.library()
+    overlay: Overlay | None = None
+    found: Provider | None = None
+    begin = until = 0.0
+    try:
+        with av.open(str(path)) as container:
+            stream = next(iter(pyav.pictures(container)), None)
+            if stream is None or stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
+                raise CarrierError(f"{path} holds no picture of at most {MOST_PIXELS} pixels")
+            for frame in container.decode(stream):
+                time = float(frame.time or 0)
+                planar = _planar(frame)
+                if overlay is None:
+                    begin = time
+                    form = _form(frame, float(stream.sample_aspect_ratio or 1) or 1.0)
+                    looks = ((style, Overlay(form, style)) for style in styles)
+                    found, overlay = next((look for look in looks if look[1].shows(planar)), (None, None))
+                    if overlay is None:
+                        return None, 0.0, False
+                elif not overlay.shows(planar):
+                    return found, time - begin, False
+                until = time - begin + float((frame.duration or 0) * (frame.time_base or 0))
+                if until >= seconds:
+                    return found, until, False
+    except av.error.FFmpegError as error:
+        raise CarrierError(f"{path} is damaged: {error.strerror or error}") from error
+    if overlay is None:
+        raise CarrierError(f"{path} holds no picture that can be decoded")
+    return found, until, True
 
 
 def _burn(film: Film, target: Path) -> None:

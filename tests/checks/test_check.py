@@ -14,6 +14,7 @@ import soundfile
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
+import aigc_hooks
 from aigc_hooks import (
     CarrierError,
     ConfigError,
@@ -388,16 +389,56 @@ def test_one_container_of_sound_and_film_is_judged_by_its_guide() -> None:
     assert {each.id for each in implicit.judge(found, ".MP4")} & {"F-15", "F-16"} == {"F-16"}
 
 
-def test_films_and_sounds_that_are_not_decoded_are_unknown(tmp_path: Path, command: Callable[..., bytes]) -> None:
+def made_by_ffmpeg(path: Path, command: Callable[..., bytes], seconds: float = 3) -> Path:
+    source = f"testsrc2=size=320x240:d={seconds}" if path.suffix in (".mp4", ".webm") else f"sine=d={seconds}"
+    command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, path)
+    return path
+
+
+def test_films_and_sounds_without_a_label_of_ours_are_unknown(tmp_path: Path, command: Callable[..., bytes]) -> None:
     for name, id in (("film.mp4", "V-01"), ("voice.m4a", "A-01")):
-        path = tmp_path / name
-        kind = ["-f", "lavfi", "-i", "testsrc=d=0.2"] if name == "film.mp4" else ["-f", "lavfi", "-i", "sine=d=0.2"]
-        command("ffmpeg", "-v", "error", *kind, path)
+        path = made_by_ffmpeg(tmp_path / name, command, 0.2)
         write_label(path, Label(content_producer="acme", produce_id="7", content_propagator="acme", propagate_id="7"))
         report = check(path)
         assert report[id].status == "unknown"
         assert report["M-21"].status == "pass"
         assert report.passed
+
+
+@pytest.mark.parametrize("name", ["voice.m4a", "voice.aac", "voice.opus"])
+def test_sounds_that_are_decoded_by_others(name: str, tmp_path: Path, command: Callable[..., bytes]) -> None:
+    path = aigc_hooks.label(made_by_ffmpeg(tmp_path / name, command), producer="acme")
+    report = check(path)
+    assert report["A-01"].status == report["A-02"].status == "pass"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
+def test_films_that_show_the_label(name: str, tmp_path: Path, command: Callable[..., bytes]) -> None:
+    path = aigc_hooks.label(made_by_ffmpeg(tmp_path / name, command), producer="acme")
+    report = check(path)
+    assert {report[id].status for id in ("W-01", "V-01", "V-02", "V-03", "V-04")} == {"pass"}
+    other = aigc_hooks.label(
+        made_by_ffmpeg(tmp_path / f"b{path.suffix}", command), producer="acme", image={"position": "top-left"}
+    )
+    assert check(other)["V-04"].reason == "it is at the top-left"
+
+
+def test_a_film_that_loses_its_label_too_early(tmp_path: Path, command: Callable[..., bytes]) -> None:
+    bare = made_by_ffmpeg(tmp_path / "a.mp4", command)
+    path = aigc_hooks.label(bare, output=tmp_path / "b.mp4", producer="acme")
+    short = tmp_path / "c.mp4"
+    cut = "[0:v]trim=0:1[a];[1:v]trim=1:3,setpts=PTS-STARTPTS[b];[a][b]concat"
+    command("ffmpeg", "-v", "error", "-i", path, "-i", bare, "-filter_complex", cut, short)
+    report = check(short)
+    assert report["V-01"].status == "pass"
+    assert report["V-02"].status == "fail"
+    assert "1.0" in report["V-02"].reason
+
+
+def test_a_short_film_shows_it_throughout(tmp_path: Path, command: Callable[..., bytes]) -> None:
+    report = check(aigc_hooks.label(made_by_ffmpeg(tmp_path / "a.mp4", command, 0.5), producer="acme"))
+    assert report["V-02"].status == "pass"
+    assert "the whole film" in report["V-02"].reason
 
 
 def test_real_labels_are_judged_as_their_faults_are(tmp_path: Path) -> None:
