@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from aigc_hooks.provider import Provider as Provider
     from aigc_hooks.provider import override as override
     from aigc_hooks.reading import read_label as read_label
+    from aigc_hooks.saving.converting import convert as convert
     from aigc_hooks.saving.writing import write_label as write_label
     from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
@@ -87,6 +88,7 @@ _HOMES = {
     "UnsupportedVersionError": "errors",
     "WordingError": "errors",
     "check": "checking",
+    "convert": "saving.converting",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
     "is_wrapped": "wrapping",
@@ -131,6 +133,7 @@ __all__ = [
     "UnsupportedVersionError",
     "WordingError",
     "check",
+    "convert",
     "find_rhythm",
     "hookimpl",
     "is_wrapped",

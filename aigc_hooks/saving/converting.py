@@ -1,0 +1,121 @@
+"""convert: another format, the same label. What others convert loses it; this carries it over and reads it back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aigc_hooks.codecs import pyav
+from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
+from aigc_hooks.labels import Label
+from aigc_hooks.reading import carrier_of, read_label
+from aigc_hooks.saving import recordings
+from aigc_hooks.saving.writing import write_label
+
+
+def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **params: Any) -> Path:
+    """Writes a labelled picture, sound or film in another format, with its implicit label (Measures, article 10).
+
+    The visible or audible label is part of the content and comes along. The implicit one keeps all its values, whoever
+    wrote it. Pictures and sounds are encoded anew; the streams of a film are copied into the other container.
+
+    Args:
+        source: The file.
+        target: Where it goes; the suffix tells the format.
+        **params: For a picture, arguments of Pillow's saver for the format, such as ``quality``; for a sound, those of
+            ``save``, such as ``subtype`` or ``bitrate``.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        LabelError: The file has no implicit label, or several that differ: ``label()`` it first.
+        UnsupportedCarrierError: The other format has no place for the label, or cannot hold the content.
+        CarrierError: The file is damaged.
+        OSError: A file cannot be read or written; an old target is as it was.
+    """
+    old, new = Path(source), Path(target)
+    label = _label(old)
+    carrier = carrier_of(old)
+    medium = carrier.medium if carrier is not None else ""
+    written: Callable[[Path, Path, dict[str, Any]], None]
+    if medium == "image":
+        written = _picture
+    elif recordings.is_sound(old):
+        written = _sound
+    elif medium == "video":
+        written = _film
+    else:
+        raise UnsupportedCarrierError(f"{old}: pictures, sounds and films are converted, and it is none")
+    if not new.parent.is_dir():
+        raise FileNotFoundError(2, "its folder does not exist", str(new))
+    with tempfile.TemporaryDirectory(dir=new.parent, prefix=".aigc_hooks") as folder:
+        made = Path(folder) / f"converted{new.suffix}"
+        written(old, made, params)
+        return write_label(made, label, output=new)
+
+
+def _label(path: Path) -> Label:
+    labels = {finding.label for finding in read_label(path).findings if finding.label is not None}
+    if len(labels) != 1:
+        what = "no implicit label" if not labels else f"{len(labels)} labels that differ"
+        raise LabelError(f"{path} has {what}, and there is nothing to carry over: label() it first", stage="detect")
+    return labels.pop()
+
+
+def _picture(source: Path, target: Path, params: dict[str, Any]) -> None:
+    from aigc_hooks.saving.files import PictureFile
+
+    file = PictureFile.open(source, target)
+    if file.format in ("JPEG", "MPO"):  # which has neither palettes nor transparency, of which there may be none
+        plain = ("L", "RGB", "CMYK")
+        file.frames = [
+            frame if frame.mode in plain or frame.has_transparency_data else frame.convert("RGB")
+            for frame in file.frames
+        ]
+    file.arguments.update(params)
+    file.save()
+
+
+def _sound(source: Path, target: Path, params: dict[str, Any]) -> None:
+    from aigc_hooks.saving import sound
+
+    recording = recordings.Recording.open(source, source)
+    sound.save(recording.samples, target, recording.rate, params)
+
+
+def _film(source: Path, target: Path, params: dict[str, Any]) -> None:
+    if params:
+        raise TypeError(f"the streams of a film are copied: convert() takes no {', '.join(params)}= for one")
+    av = pyav.library()
+    try:
+        with av.open(str(source)) as old, av.open(str(target), "w") as new:
+            new.metadata.update({name: value for name, value in old.metadata.items() if name != "AIGC"})
+            streams = {stream.index: _copied(new, stream, source, target) for stream in old.streams}
+            if chapters := old.chapters():
+                new.set_chapters(chapters)
+            for packet in old.demux():
+                stream = streams[packet.stream.index]
+                if packet.size and stream is not None:
+                    packet.stream = stream
+                    new.mux(packet)
+    except (ValueError, av.error.FFmpegError) as error:
+        if isinstance(error, CarrierError):
+            raise
+        raise UnsupportedCarrierError(
+            f"{source} cannot become {target.suffix}: {error}. Its streams are copied, and another container may not "
+            "hold them; encode them first, for example with ffmpeg, and write_label() the result"
+        ) from error
+
+
+def _copied(new: Any, stream: Any, source: Path, target: Path) -> Any:
+    """The stream that a stream is copied to; None for chapters and timecodes, which are written otherwise."""
+    if stream.type == "data":
+        return None
+    made = new.add_stream_from_template(stream)
+    made.metadata.update({name: value for name, value in stream.metadata.items() if name != "encoder"})
+    made.disposition = stream.disposition
+    return made
