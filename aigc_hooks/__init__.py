@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
     from aigc_hooks.errors import WordingError as WordingError
     from aigc_hooks.explicit.rhythm import Rhythm as Rhythm
+    from aigc_hooks.explicit.scene import SceneLabel as SceneLabel
     from aigc_hooks.explicit.sound import find_rhythm as find_rhythm
     from aigc_hooks.hookspecs import hookimpl as hookimpl
     from aigc_hooks.labelling import label as label
@@ -82,6 +83,7 @@ _HOMES = {
     "Report": "checks.report",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
+    "SceneLabel": "explicit.scene",
     "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
@@ -127,6 +129,7 @@ __all__ = [
     "Report",
     "Rhythm",
     "SamplingWatermark",
+    "SceneLabel",
     "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",

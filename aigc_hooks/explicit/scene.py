@@ -1,0 +1,202 @@
+"""SceneLabel: the visible label of virtual scenes and interfaces (GB 45438-2025, 5.5 and 5.6), for those who draw them.
+
+A scene is drawn by an engine, a browser or a viewer. It gets the label as pixels to lay over its opening frame, as a
+piece of a web page that stays where it is, or as a plane to hang before its camera.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from html import escape
+from struct import pack
+from typing import Any, Literal
+
+from aigc_hooks.errors import ConfigError
+from aigc_hooks.explicit.stencil import Stencil, stencil
+from aigc_hooks.provider import Provider, resolve
+
+_SIDE = 2048
+"""Shorter side, in pixels, of the picture that the label is drawn for where it is scaled afterwards."""
+
+_DISTANCE = 1.0
+_ON_TOP = 2147483647
+
+
+class SceneLabel:
+    """The visible label of a scene, in the place, the words and the size that a provider's settings say.
+
+        overlay = aigc_hooks.SceneLabel(provider="acme")
+        overlay.rgba(1920, 1080)  # to lay over the opening frame
+        overlay.html()  # for a web page
+
+    Args:
+        provider: Name of a provider in the configuration, or a ``Provider``.
+        **overrides: Settings of ``Provider``; place, wording and height are those of pictures (``image``).
+
+    Raises:
+        ConfigError: A setting is missing or wrong.
+    """
+
+    def __init__(self, *, provider: str | Provider | None = None, **overrides: Any) -> None:
+        self._provider = resolve(provider, overrides)
+
+    @property
+    def wording(self) -> str:
+        """What it says."""
+        return self._provider.image.wording or self._provider.wording
+
+    def rgba(self, width: int, height: int) -> Any:
+        """The label for a viewport, transparent elsewhere.
+
+        Args:
+            width: Of the viewport, in pixels.
+            height: In pixels.
+
+        Returns:
+            (height, width, 4) uint8, not premultiplied. Its characters are at least 5 % of the shorter side high.
+
+        Raises:
+            UnsupportedOutputError: The viewport is too small for a legible label.
+        """
+        import numpy
+
+        mark = stencil(width, height, self._provider)
+        made: Any = numpy.zeros((height, width, 4), numpy.uint8)
+        left, top, right, bottom = mark.box
+        made[top:bottom, left:right] = _pixels(mark)
+        return made
+
+    def html(self, *, inside: bool = False) -> str:
+        """The label as a piece of a web page: it stays in its place when the page is scrolled, and nothing closes it.
+
+        Args:
+            inside: It is placed in the element that holds it, which is positioned and of ``container-type: size``, and
+                not in the window.
+
+        Returns:
+            HTML that needs no script, style sheet or file.
+        """
+        mark, unit = stencil(_SIDE, _SIDE, self._provider), "cqmin" if inside else "vmin"
+        left, top, right, bottom = mark.box
+        share = 100 / _SIDE
+        position = self._provider.image.position
+        rules = [
+            f"position:{'absolute' if inside else 'fixed'}",
+            f"width:{(right - left) * share:.4f}{unit}",
+            f"height:{(bottom - top) * share:.4f}{unit}",
+            f"z-index:{_ON_TOP}",
+            "pointer-events:none",
+            "margin:0",
+            "max-width:none",
+        ]
+        moves = []
+        for near, far, before, behind, move in (
+            ("left", "right", left, _SIDE - right, "X"),
+            ("top", "bottom", top, _SIDE - bottom, "Y"),
+        ):
+            if near in position:
+                rules.append(f"{near}:{before * share:.4f}{unit}")
+            elif far in position:
+                rules.append(f"{far}:{behind * share:.4f}{unit}")
+            else:
+                rules.append(f"{near}:50%")
+                moves.append(f"translate{move}(-50%)")
+        if moves:
+            rules.append(f"transform:{' '.join(moves)}")
+        data = base64.b64encode(_png(mark)).decode()
+        return (
+            f'<img role="note" alt="{escape(self.wording, quote=True)}" src="data:image/png;base64,{data}" '
+            f'style="{";".join(rules)}">'
+        )
+
+    def plane(self, *, field_of_view: float = math.pi / 3, aspect: float = 16 / 9) -> bytes:
+        """The label as a plane to hang before a camera: its child, it stands at the edge of what the camera sees.
+
+        Args:
+            field_of_view: Vertical, in radians, as glTF's ``yfov``.
+            aspect: Width of the viewport in its heights.
+
+        Returns:
+            A GLB (glTF 2.0): one unlit, transparent quad, facing a camera at the origin that looks along -Z.
+
+        Raises:
+            ConfigError: The field of view or the aspect is none.
+        """
+        if not 0 < field_of_view < math.pi or not 0 < aspect < math.inf:
+            raise ConfigError(
+                f"field_of_view = {field_of_view!r}, aspect = {aspect!r}: give radians between 0 and pi, and width "
+                "over height"
+            )
+        width = max(round(_SIDE * aspect), 1) if aspect >= 1 else _SIDE
+        height = _SIDE if aspect >= 1 else max(round(_SIDE / aspect), 1)
+        mark = stencil(width, height, self._provider)
+        half = math.tan(field_of_view / 2) * _DISTANCE
+        left, right = ((2 * x / width - 1) * half * aspect for x in (mark.box[0], mark.box[2]))
+        top, bottom = ((1 - 2 * y / height) * half for y in (mark.box[1], mark.box[3]))
+        corners = ((left, bottom), (right, bottom), (left, top), (right, top))
+        places = b"".join(pack("<3f", x, y, -_DISTANCE) for x, y in corners)
+        return _glb(places, (left, bottom), (right, top), _png(mark), self.wording)
+
+
+def _pixels(mark: Stencil) -> Any:
+    """The label's own pixels: (h, w, 4) uint8."""
+    import numpy
+
+    cover, grey = numpy.asarray(mark.cover), numpy.asarray(mark.grey)
+    return numpy.stack([grey, grey, grey, cover], axis=-1)
+
+
+def _png(mark: Stencil) -> bytes:
+    from PIL import Image
+
+    made = io.BytesIO()
+    Image.merge("LA", (mark.grey, mark.cover)).save(made, "PNG")
+    return made.getvalue()
+
+
+def _glb(places: bytes, least: tuple[float, float], most: tuple[float, float], png: bytes, name: str) -> bytes:
+    """A quad with a picture on it."""
+    marks = pack("<8f", 0, 1, 1, 1, 0, 0, 1, 0)
+    corners = pack("<6H", 0, 1, 2, 2, 1, 3)
+    parts: list[bytes] = [places, marks, corners, png]
+    views: list[dict[str, int]] = []
+    data = b""
+    for part in parts:
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": len(part)})
+        data += part + bytes(-len(part) % 4)
+    floats, shorts = 5126, 5123
+    kinds: list[tuple[Literal["VEC3", "VEC2", "SCALAR"], int, int]] = [
+        ("VEC3", 4, floats),
+        ("VEC2", 4, floats),
+        ("SCALAR", 6, shorts),
+    ]
+    accessors: list[dict[str, Any]] = [
+        {"bufferView": number, "componentType": component, "count": count, "type": kind}
+        for number, (kind, count, component) in enumerate(kinds)
+    ]
+    accessors[0] |= {"min": [*least, -_DISTANCE], "max": [*most, -_DISTANCE]}
+    texture = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}}
+    described = {
+        "asset": {"version": "2.0"},
+        "extensionsUsed": ["KHR_materials_unlit"],
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": name}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}],
+        "materials": [
+            {**texture, "alphaMode": "BLEND", "doubleSided": True, "extensions": {"KHR_materials_unlit": {}}}
+        ],
+        "textures": [{"source": 0}],
+        "images": [{"bufferView": 3, "mimeType": "image/png"}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(data)}],
+    }
+    text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + len(data)
+    chunks = ((text, 0x4E4F534A), (data, 0x004E4942))
+    return pack("<4sII", b"glTF", 2, total) + b"".join(pack("<II", len(each), kind) + each for each, kind in chunks)
