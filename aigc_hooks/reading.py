@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 from aigc_hooks.artifact import SNIFFED, Carrier, Finding, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
-from aigc_hooks.implicit import exif, field, gltf, html, markdown, notebook, svg, xmp
+from aigc_hooks.implicit import exif, field, gltf, html, markdown, mesh, notebook, svg, xmp
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
 
-_NAMED = (html.CARRIER, svg.CARRIER, notebook.CARRIER, gltf.GLTF)
+_NAMED = (html.CARRIER, svg.CARRIER, notebook.CARRIER, gltf.GLTF, mesh.OBJ)
 """Texts without a signature, whose beginning tells what they are only by custom."""
 
 _UNSEEKABLE_LIMIT = 256 * 1024 * 1024
