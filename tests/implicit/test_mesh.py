@@ -57,9 +57,7 @@ def test_what_stands_there_twice_stands_there_once(tmp_path: Path) -> None:
     assert len(read_label(path).findings) == 1
 
 
-@pytest.mark.parametrize(
-    "data", [b"ply\nformat ascii 1.0\nelement vertex 3\n", b"ply\nformat ascii 1.0\n" + b"x" * 5000]
-)
+@pytest.mark.parametrize("rest", [b"element vertex 3\n", b"x" * 5000])
 def test_a_header_without_an_end(rest: bytes, tmp_path: Path) -> None:
     data = b"ply\nformat ascii 1.0\n" + rest
     path = tmp_path / "a.ply"
