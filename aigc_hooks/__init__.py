@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aigc_hooks.errors import LabelError as LabelError
     from aigc_hooks.errors import LabelFormatError as LabelFormatError
     from aigc_hooks.errors import PluginError as PluginError
+    from aigc_hooks.errors import RecordError as RecordError
     from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
@@ -74,6 +75,7 @@ _HOMES = {
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
+    "RecordError": "errors",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "TextStyle": "styles",
@@ -115,6 +117,7 @@ __all__ = [
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "RecordError",
     "Rhythm",
     "SamplingWatermark",
     "TextStyle",
