@@ -1,4 +1,4 @@
-"""The built-in audit sink: a row in the database of ``audit_url``, or a line of JSON to the logger ``aigc_hooks.audit``."""
+"""The built-in audit sink: a row in the database of ``audit_url``, or one line of JSON to ``aigc_hooks.audit``."""
 
 from __future__ import annotations
 

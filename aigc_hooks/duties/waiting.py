@@ -1,22 +1,29 @@
 """Asynchronous callers wait for the record without holding up their event loop.
 
-The hook ``aigc_audit`` is synchronous, and in ``audit="required"`` mode it returns when its row is committed. A seam that
+The hook ``aigc_audit`` is synchronous, and under ``audit="required"`` it returns when its row is committed. A seam that
 can wait in another way says so:
 
     with deferred() as rows:
         made = …  # stages run, and rows go to the writer
     await rows.committed()  # nothing is released before
+
+So do asynchronous functions and text streams, LangChain's ``ainvoke`` and ``astream``, and asynchronous speech. Where a
+coroutine calls a synchronous function of ours, such as ``label``, the loop waits for one commit: call it in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
 from aigc_hooks.errors import ConfigError, LabelError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Rows:
@@ -65,6 +72,18 @@ def deferred() -> Iterator[Rows]:
         yield rows
     finally:
         _deferred.reset(token)
+
+
+async def recorded(function: Callable[[T], R], argument: T) -> R:
+    """What a synchronous function makes of its argument, once all rows about it are committed.
+
+    Raises:
+        LabelError: A row could not be written.
+    """
+    with deferred() as rows:
+        made = function(argument)
+    await rows.committed()
+    return made
 
 
 def wait(future: Future[None]) -> None:

@@ -65,16 +65,17 @@ class Database:
     Args:
         url: A URL of SQLite or PostgreSQL, or the path of an SQLite file.
         create: Whether an SQLite file may be made, and the schema brought up to date.
+        keep: Whether the connection stays open between transactions, until ``close``.
     """
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
+    def __init__(self, url: str, *, create: bool = False, keep: bool = False) -> None:
         self._url = _parsed(url)
         self.shown = _shown(self._url)
         self._create = create
         self._ready = False
-        self._engine = self._made()
+        self._engine = self._made(keep)
 
-    def _made(self) -> sqlalchemy.Engine:
+    def _made(self, keep: bool) -> sqlalchemy.Engine:
         sqlite = self._url.get_backend_name() == "sqlite"
         # What a server or a network that hangs may cost; SQLite waits for its lock only.
         arguments: dict[str, Any] = (
@@ -89,8 +90,9 @@ class Database:
         )
         arguments = {name: value for name, value in arguments.items() if name not in self._url.query}
         try:
+            pool: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if keep else {"poolclass": sqlalchemy.NullPool}
             engine = sqlalchemy.create_engine(
-                self._url, connect_args=arguments, pool_size=1, max_overflow=0, pool_pre_ping=not sqlite
+                self._url, connect_args=arguments, pool_pre_ping=keep and not sqlite, **pool
             )
         except (ImportError, NoSuchModuleError) as error:
             raise ConfigError(
@@ -121,9 +123,8 @@ class Database:
         Raises:
             RecordError: It cannot be reached or written; nothing of the block is kept.
         """
-        with self._told(), self._connected() as connection:
-            with connection.execution_options(aigc_writes=True).begin():
-                yield connection
+        with self._told(), self._connected() as connection, connection.execution_options(aigc_writes=True).begin():
+            yield connection
 
     def upgrade(self) -> bool:
         """Brings the schema to this version of the package; returns whether there was anything to do.

@@ -65,8 +65,8 @@ def purge(database: Database, before: datetime, by: str, reason: str = "") -> in
     before = _aware(before)
     if before > (limit := youngest_purgeable(now)):
         raise RecordError(
-            f"rows are kept for at least {MONTHS} months (Measures, article 9): nothing from {limit:%Y-%m-%d %H:%M} UTC "
-            f"or later is purged, and --before is {before:%Y-%m-%d %H:%M}"
+            f"rows are kept for at least {MONTHS} months (Measures, article 9): nothing from {limit:%Y-%m-%d %H:%M} "
+            f"UTC or later is purged, and --before is {before:%Y-%m-%d %H:%M}"
         )
     if not by.strip():
         raise RecordError("a purge is signed off: say by whom")
@@ -155,7 +155,7 @@ def _continue(reader: Connection, writer: Connection, head: Head, known: Head) -
         return 0  # the copy is the newer one
     if known.sequence < head.purged:
         raise RecordError(
-            f"chain {head.writer}: rows {known.sequence + 1} to {head.purged} have been purged before they were merged; "
+            f"chain {head.writer}: rows {known.sequence + 1} to {head.purged} were purged before they were merged; "
             "merge into a new database"
         )
     if known.sequence and _hash_at(reader, head, known.sequence) != known.hash:

@@ -12,7 +12,7 @@ from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.provider import Provider
 
 MOST_REASON = 1000
-"""Characters of a reason that are kept. Reasons quote errors of other libraries, which may quote what they were given."""
+"""Characters of a reason that are kept: reasons quote errors of other libraries, which may quote their input."""
 
 FIRST = "0" * 64
 """What the first row of a chain has in the place of the hash before it."""

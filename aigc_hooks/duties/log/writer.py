@@ -48,13 +48,28 @@ def write(record: AuditRecord, provider: Provider) -> None:
     """
     assert provider.audit_url is not None
     entry = entry_of(record, provider)
-    writer = _writer(provider.audit_url)
     if provider.audit == "required":
-        wait(writer.submit(entry))
-    elif writer.waiting < _MOST_WAITING:
-        writer.submit(entry).add_done_callback(lambda future: _log_lost(entry, future.exception()))
+        wait(submit(entry, provider.audit_url))
+    elif _writer(provider.audit_url).waiting < _MOST_WAITING:
+        submit(entry, provider.audit_url).add_done_callback(lambda future: _log_lost(entry, future.exception()))
     else:
         _log_lost(entry, RecordError(f"{_MOST_WAITING} rows wait already"))
+
+
+def submit(entry: Entry, url: str) -> Future[None]:
+    """Hands an entry to the writer of a database; its future has a result once it is committed, or an error."""
+    while (future := _writer(url).take(entry)) is None:
+        pass  # it was closed a moment ago, and the next one is new
+    return future
+
+
+def close() -> None:
+    """Writes what waits, and closes all connections of this process. The next row opens them again."""
+    with _lock:
+        writers = list(_writers.values())
+        _writers.clear()
+    for writer in writers:
+        writer.close()
 
 
 def _log_lost(entry: Entry, error: BaseException | None) -> None:
@@ -67,9 +82,11 @@ class Writer:
     """The writer of one database in this process."""
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url, create=True)
+        self._database = Database(url, create=True, keep=True)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._busy = threading.Lock()  # while a batch is under way: a fork waits for it
+        self._gate = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="aigc-hooks-record", daemon=True)
         self._thread.start()
 
@@ -78,16 +95,21 @@ class Writer:
         """How many rows are waiting, about."""
         return self._jobs.qsize()
 
-    def submit(self, entry: Entry) -> Future[None]:
-        """Takes an entry; its future has a result when it is committed, or a ``RecordError``."""
+    def take(self, entry: Entry) -> Future[None] | None:
+        """Takes an entry, or None if the writer was closed."""
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # a row cannot be called back
-        self._jobs.put((entry, future))
+        with self._gate:  # nothing may come behind the end
+            if self._closed:
+                return None
+            self._jobs.put((entry, future))
         return future
 
     def close(self) -> None:
         """Writes what waits, and ends the thread."""
-        self._jobs.put(None)
+        with self._gate:
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join(_LAST_CHANCE)
 
     def pause(self) -> None:
@@ -155,11 +177,6 @@ def _writer(url: str) -> Writer:
         return _writers[url]
 
 
-def _close() -> None:
-    for writer in list(_writers.values()):
-        writer.close()
-
-
 # A connection must not live in two processes: the parent closes its own before it forks, and a child has no writers.
 
 
@@ -183,4 +200,4 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-atexit.register(_close)
+atexit.register(close)
