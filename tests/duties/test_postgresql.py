@@ -150,13 +150,10 @@ def test_no_row_is_lost_when_the_server_is_killed_under_load(server: Any, record
 
 
 def test_a_server_that_is_not_there_releases_nothing_and_shows_no_password(folder: Any) -> None:
-    with (
-        override(audit_url="postgresql://acme:s3cret@127.0.0.1:1/record?connect_timeout=2"),
-        pytest.raises(
-            LabelError, match=r"nothing was released: the record postgresql://acme@127\.0\.0\.1:1/record: "
-        ) as e,
-    ):
+    url = "postgresql://acme:s3cret@127.0.0.1:1/record?connect_timeout=2"
+    with override(audit_url=url), pytest.raises(LabelError, match="nothing was released: the record postgresql:") as e:
         label("hello", producer="acme")
+    assert "postgresql://acme:***@127.0.0.1:1/record: " in str(e.value)
     assert e.value.stage == "audit"
     assert "is the server of audit_url running" in str(e.value)
     shown, cause = "", e.value

@@ -251,7 +251,7 @@ def _parsed(url: str) -> URL:
 def _shown(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.set(password=None, query={}, drivername="postgresql").render_as_string()
+    return url.set(query={}, drivername="postgresql").render_as_string(hide_password=True)
 
 
 def _fix(text: str, sqlite: bool) -> str:
