@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aigc_hooks.cli import tables
 from aigc_hooks.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,6 +95,7 @@ def show(
 
     Exit code 1 if nothing is.
     """
+    from aigc_hooks.cli import tables
     from aigc_hooks.duties.log import finding
 
     rows = finding.by_number(_opened(url, provider), number)
@@ -152,6 +152,7 @@ def verify(
     Prints the head of each chain: keep them elsewhere, for whoever can write to the database could compute it anew.
     Exit code 1 if anything is wrong.
     """
+    from aigc_hooks.cli import tables
     from aigc_hooks.duties.log import chain
 
     found = chain.verify(_opened(url, provider), [_known(text) for text in known or []])
@@ -212,6 +213,8 @@ def _print(rows: Sequence[Row], json: bool) -> None:
         for row in rows:
             typer.echo(library.dumps(row.to_dict(), ensure_ascii=False))
         return
+    from aigc_hooks.cli import tables
+
     screen = tables.console()
     for row in rows:
         told = " · ".join(part for part in (row.source, row.produce_id, row.reference, row.reason) if part)
@@ -219,6 +222,8 @@ def _print(rows: Sequence[Row], json: bool) -> None:
 
 
 def _tell(found: Verification) -> None:
+    from aigc_hooks.cli import tables
+
     screen = tables.console()
     for problem in found.problems:
         screen.print(f"{problem.writer} row {problem.sequence}: {problem.what}", style="bold red", soft_wrap=True)

@@ -20,6 +20,7 @@ import numpy
 import torch
 from measuring import Rows, ratio
 from PIL import Image, ImageFilter
+from record import record
 from sound import sound
 from text import text
 
@@ -147,7 +148,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, text, sound, importing, memory):
+    for part in (explicit, saving, reading, text, sound, record, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:

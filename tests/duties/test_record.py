@@ -566,3 +566,24 @@ def test_labels_with_every_character_verify(url: str) -> None:
     label = Label.unchecked(label="1", content_producer=text, produce_id="\u2028\ud800\0")
     write(AuditRecord.now("labelled", "text", label=label), Provider(producer="acme", audit_url=url))
     assert chain.verify(Database(url)).intact
+
+
+@pytest.mark.parametrize("missing", ["sqlalchemy", "alembic", "psycopg"])
+def test_without_its_extra_it_says_what_to_install(missing: str, start: Any) -> None:
+    script = f"""
+        import sys
+        from importlib.machinery import PathFinder
+        class Without(PathFinder):
+            @classmethod
+            def find_spec(cls, name, path=None, target=None):
+                return None if name == {missing!r} else PathFinder.find_spec(name, path, target)
+        sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+        import aigc_hooks
+        try:
+            aigc_hooks.label("hello", producer="acme", audit_url="postgresql://acme@127.0.0.1:1/record")
+        except aigc_hooks.ConfigError as error:
+            print(error)
+    """
+    told, errors = start(script).communicate(timeout=60)
+    assert f"needs a driver (No module named '{missing}')" in told or f"needs {missing}" in told, told + errors
+    assert "pip install 'aigc-hooks[record]'" in told

@@ -13,3 +13,17 @@ One chain belongs to one machine in one database; all processes of the machine c
 change by hand to rows in it. Who can write to the database could compute all hashes anew: to show that too, note a head
 that ``aigc-hooks log verify`` prints in another place, and give it back later with ``--known``.
 """
+
+from importlib.util import find_spec
+
+from aigc_hooks.errors import ConfigError
+
+
+def _must_be_there(name: str) -> None:
+    # Found, not imported: alembic is needed once in the life of a database, and takes its time.
+    if find_spec(name) is None:
+        raise ConfigError(f"the record in a database needs {name}: pip install 'aigc-hooks[record]'")
+
+
+_must_be_there("sqlalchemy")
+_must_be_there("alembic")

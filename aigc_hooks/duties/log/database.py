@@ -8,19 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
+from sqlalchemy import BigInteger, Boolean, Column, Connection, MetaData, Table, Text, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
 from aigc_hooks.duties.log.row import Row
 from aigc_hooks.errors import ConfigError, RecordError
 from aigc_hooks.layers import record_url
-
-try:
-    import sqlalchemy
-    from sqlalchemy import BigInteger, Boolean, Column, Connection, MetaData, Table, Text, event
-    from sqlalchemy.engine import URL, make_url
-    from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
-except ImportError as error:
-    raise ConfigError(
-        f"audit_url keeps the record in a database, which needs SQLAlchemy ({error}): pip install 'aigc-hooks[record]'"
-    ) from error
 
 VERSION_TABLE = "aigc_version"
 """Alembic's table, by a name of our own: the database may be shared with a program that uses alembic too."""
