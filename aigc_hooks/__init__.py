@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aigc_hooks.errors import LabelError as LabelError
     from aigc_hooks.errors import LabelFormatError as LabelFormatError
     from aigc_hooks.errors import PluginError as PluginError
+    from aigc_hooks.errors import RecordError as RecordError
     from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
@@ -81,6 +82,7 @@ _HOMES = {
     "RawLabel": "artifact",
     "Reading": "artifact",
     "Report": "checks.report",
+    "RecordError": "errors",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "SceneLabel": "explicit.scene",
@@ -126,6 +128,7 @@ __all__ = [
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "RecordError",
     "Report",
     "Rhythm",
     "SamplingWatermark",

@@ -253,6 +253,7 @@ class AuditRecord:
         places: Where labels were put.
         reason: Why the outcome is not ``"labelled"``.
         time: UTC, ISO 8601.
+        digest: Of what left, such as ``"text-sha256:…"`` (``duties.digest``); empty where it was not at hand.
     """
 
     outcome: str
@@ -262,6 +263,7 @@ class AuditRecord:
     places: tuple[str, ...]
     reason: str
     time: str
+    digest: str = ""
 
     @classmethod
     def now(
@@ -273,7 +275,8 @@ class AuditRecord:
         label: Label | None = None,
         places: Iterable[str] = (),
         reason: str = "",
+        digest: str = "",
     ) -> AuditRecord:
         """A record of this moment."""
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        return cls(outcome, modality, source, label, tuple(places), reason, time)
+        return cls(outcome, modality, source, label, tuple(places), reason, time, digest)

@@ -7,6 +7,7 @@
     ├── AdapterNotFoundError (TypeError)     no adapter knows this object
     ├── UnsupportedVersionError              a framework lacks the seam that its adapter needs
     ├── PluginError                          a plugin is broken, missing or misspelt
+    ├── RecordError                          the record cannot be read, written or purged
     ├── CarrierError (ValueError)            a file cannot be read as what it claims to be
     │   └── UnsupportedCarrierError          a file format has no place for the implicit label
     └── LabelError                           a stage failed: the content was not released
@@ -28,6 +29,7 @@ __all__ = [
     "LabelError",
     "LabelFormatError",
     "PluginError",
+    "RecordError",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
@@ -61,6 +63,10 @@ class UnsupportedVersionError(AIGCHooksError):
 
 class PluginError(AIGCHooksError):
     """A plugin is broken, missing although required, or implements a hook that does not exist."""
+
+
+class RecordError(AIGCHooksError):
+    """The record of what left cannot be reached, read, written, merged or purged; the message says what to do."""
 
 
 class CarrierError(AIGCHooksError, ValueError):

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, closing
 from typing import Any
 
+from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
 from aigc_hooks.labelling import labelled
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -105,7 +106,7 @@ def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., An
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             own = release.voiced(function, args, kwargs)
-            return own(await function(*args, **kwargs))
+            return await recorded(own, await function(*args, **kwargs))
 
     else:
 
@@ -155,7 +156,7 @@ class Release:
         return Release(self.kind, provider, self.rate, self.name)
 
     async def _awaited(self, output: Awaitable[Any]) -> Any:
-        return self(await output)
+        return await recorded(self, await output)
 
     def pieces(self, items: Any) -> Generator[Any, None, Any]:
         """The items of a stream, labelled."""
@@ -186,12 +187,15 @@ class Release:
         stream = SoundStream(self.provider, self.name, self.rate)
         try:
             async for item in items:
-                for piece in [self._whole(item)] if self.kind == "image" else stream.put(item):
+                if self.kind == "image":
+                    yield await recorded(self._whole, item)
+                    continue
+                for piece in await recorded(list, stream.put(item)):
                     yield piece
         finally:
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
-        for piece in stream.end() if self.kind == "audio" else ():
+        for piece in await recorded(list, stream.end()) if self.kind == "audio" else ():
             yield piece
 
     def _whole(self, output: Any) -> Any:

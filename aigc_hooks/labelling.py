@@ -170,6 +170,11 @@ def run(artifact: Artifact, provider: Provider) -> str:
 
 def record(artifact: Artifact, outcome: str, provider: Provider, reason: str = "") -> None:
     """Hands the audit sinks one line about an artifact."""
+    known = ""
+    if provider.audit_url is not None:
+        from aigc_hooks.duties.digest import digest
+
+        known = digest(artifact.content)
     line = AuditRecord.now(
         outcome,
         artifact.modality,
@@ -177,6 +182,7 @@ def record(artifact: Artifact, outcome: str, provider: Provider, reason: str = "
         label=artifact.label,
         places=artifact.places,
         reason=reason or artifact.passes,
+        digest=known,
     )
     hooks(provider).audit(line, provider)
 
@@ -324,9 +330,9 @@ def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)
-    file.save(artifact.content, artifact.label if outcome else None)
     if outcome:
         record(artifact, outcome, settings)
+    file.save(artifact.content, artifact.label if outcome else None)
     return file.target
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +93,35 @@ def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
         values = table.get(style)
         if isinstance(values, dict) and isinstance(path := values.get(name), str):
             table = {**table, style: {**values, name: str(folder.absolute() / Path(path).expanduser())}}
+    if isinstance(url := table.get("audit_url"), str):
+        with suppress(ValueError):  # the settings say what is wrong with it
+            table = {**table, "audit_url": record_url(url, folder)}
     return table
+
+
+def record_url(text: str, folder: Path | None = None) -> str:
+    """Where the record is kept, so that it is found again from any working folder: a URL, or an absolute path.
+
+    Args:
+        text: A URL of SQLite or PostgreSQL, or a path.
+        folder: From where a path is meant; None: from the working folder.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    scheme, found, rest = text.partition("://")
+    if not found:
+        if not text.strip() or text == ":memory:":
+            raise ValueError("the record needs a file, which outlives the process")
+        return str((folder or Path.cwd()).absolute() / Path(text).expanduser())
+    kind = scheme.partition("+")[0]
+    if kind == "sqlite":
+        return record_url(rest.removeprefix("/"), folder)
+    if kind not in ("postgresql", "postgres"):
+        raise ValueError(
+            f"the record is kept in SQLite (a path) or PostgreSQL (postgresql://user@host/database), found {scheme}://…"
+        )
+    return f"postgresql{scheme.removeprefix(kind)}://{rest}"
 
 
 def providers_in_file() -> list[str]:

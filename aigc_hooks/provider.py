@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label, ProviderCode
-from aigc_hooks.layers import Layer, environment, providers_in_file, tables, two_lines
+from aigc_hooks.layers import Layer, environment, providers_in_file, record_url, tables, two_lines
 from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle, config_error, styles_of
 
 _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
@@ -44,6 +44,10 @@ class Provider(Settings):
         on_unsupported_carrier: What saving to a format without a place for the implicit label does: ``"raise"``, or
             ``"warn"``: save it with a warning and an audit record.
         audit: ``"required"``: a failing audit sink is a failing stage. ``"best-effort"``: it is logged.
+        audit_url: Where the record is kept: the path of an SQLite file, or ``postgresql://user@host/database``. None
+            writes it to the logger ``aigc_hooks.audit``, as lines of JSON.
+        audit_reference: What each record shall hold besides, such as the number of a request or of a user. Empty: the
+            record holds nothing about people.
         required_plugins: Names of plugins without which nothing is labelled or released.
         image: How the label of a picture looks.
         text: How the label of a text looks.
@@ -58,6 +62,8 @@ class Provider(Settings):
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
     audit: Literal["required", "best-effort"] = "required"
+    audit_url: str | None = Field(default=None, repr=False)
+    audit_reference: str = ""
     required_plugins: tuple[str, ...] = ()
     image: ImageStyle = ImageStyle()
     text: TextStyle = TextStyle()
@@ -67,6 +73,11 @@ class Provider(Settings):
     def missing(cls, key: str, values: Any) -> str:
         """The producer is the one setting without a default."""
         return _no_producer(str(values.get("name", "")))
+
+    @field_validator("audit_url", mode="before")
+    @classmethod
+    def _record_is_found_again(cls, url: Any) -> Any:
+        return record_url(os.fspath(url)) if isinstance(url, (str, os.PathLike)) else url
 
     @field_validator("wording")
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any, Generic, TypeVar
 
 from aigc_hooks.artifact import Artifact
+from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
 from aigc_hooks.explicit import text as explicit
 from aigc_hooks.labelling import forgive, record, run
@@ -20,6 +21,9 @@ from aigc_hooks.provider import Provider, active
 T = TypeVar("T")
 
 logger = logging.getLogger("aigc_hooks.streams")
+
+_BROKEN_OFF = "the stream was broken off before its end"
+_NOT_RECORDED = "a stream that was broken off could not be recorded: %s"
 
 
 class TextStream:
@@ -127,7 +131,7 @@ class TextStream:
         record(artifact, "labelled" if self._begun and not artifact.passes else outcome, self._provider)
         return str(artifact.content[len(sent) :])
 
-    def abort(self, reason: str = "the stream was broken off before its end") -> None:
+    def abort(self, reason: str = _BROKEN_OFF) -> None:
         """Records that the text ended without its last label. What has left cannot be called back."""
         sent = "".join(self.pieces)
         if self._forgiven or self.waiting or not sent.strip():
@@ -138,7 +142,7 @@ class TextStream:
             outcome = "labelled" if self._begun else "aborted"
             record(artifact, outcome, self._provider, reason)
         except LabelError as error:  # it must not take the place of what broke the stream off
-            logger.error("a stream that was broken off could not be recorded: %s", error)
+            logger.error(_NOT_RECORDED, error)
 
 
 class Splicer(Generic[T]):
@@ -287,16 +291,19 @@ async def aspliced(
                 yield item
             else:
                 splicer.last = last
-                for released in splicer.put(item):
+                for released in await recorded(splicer.put, item):
                     yield released
                 waiting, last = stream.waiting, splicer.last
         splicer.last = last
         ended = True
-        for released in splicer.end(passes()):
+        for released in await recorded(splicer.end, passes()):
             yield released
     finally:
         if not ended:
-            stream.abort()
+            try:
+                await recorded(stream.abort, _BROKEN_OFF)
+            except LabelError as error:  # it must not take the place of what broke the stream off
+                logger.error(_NOT_RECORDED, error)
             if (close := close or getattr(items, "aclose", None)) is not None:
                 await close()
 

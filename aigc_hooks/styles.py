@@ -200,8 +200,8 @@ def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[S
 
 
 def _shown(path: tuple[str, ...], fault: Any) -> str:
-    """The value found, unless it is or may hold the secret keys of a watermark."""
-    return "…" if "watermark" in path or "keys" in path else repr(fault["input"])
+    """The value found, unless it is or may hold the secret keys of a watermark, or the password of a database."""
+    return "…" if {"watermark", "keys", "audit_url"} & set(path) else repr(fault["input"])
 
 
 def _holds(values: Any, path: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: ``aigc-hooks demo | label | inspect | check | plugins``."""
+"""The command line: ``aigc-hooks demo | label | inspect | check | plugins | log``."""
 
 from __future__ import annotations
 

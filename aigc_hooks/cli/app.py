@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import typer.core
 
+from aigc_hooks.cli.log import app as log
 from aigc_hooks.errors import AIGCHooksError, ConfigError
 
 
@@ -59,6 +60,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(log, name="log")
 
 Files = Annotated[
     list[str],

@@ -1,4 +1,4 @@
-"""The built-in audit sink: one line of JSON per record to the logger ``aigc_hooks.audit``."""
+"""The built-in audit sink: a row in the database of ``audit_url``, or one line of JSON to ``aigc_hooks.audit``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _LEVELS = {"failed": logging.WARNING, "unsupported-carrier": logging.WARNING}
 
 @hookimpl
 def aigc_audit(record: AuditRecord, provider: Provider) -> None:
-    """Logs the record; never content, prompt or personal data."""
+    """Keeps the record; never content, prompt or personal data but what ``audit_reference`` says."""
+    if provider.audit_url is not None:
+        from aigc_hooks.duties.log.writer import write
+
+        write(record, provider)
+        return
     level = _LEVELS.get(record.outcome, logging.INFO)
     if not logger.isEnabledFor(level):
         return
@@ -32,4 +37,6 @@ def aigc_audit(record: AuditRecord, provider: Provider) -> None:
         "places": record.places,
         "reason": record.reason,
     }
+    if provider.audit_reference:
+        line["reference"] = provider.audit_reference
     logger.log(level, "%s", json.dumps(line, ensure_ascii=False))

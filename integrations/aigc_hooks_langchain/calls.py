@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aigc_hooks.artifact import Adapter, Call, Seam
+from aigc_hooks.duties.waiting import deferred
 from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
@@ -86,7 +87,10 @@ def _agenerate(kind: Kind, original: Callable[..., Any], provider: Provider) -> 
         prompt = kind.prepared(self, prompt, kwargs, settings)
         with running(self):
             result = await original(self, prompt, *args, **kwargs)
-        return kind.result(result, kwargs, settings, type(self).__name__)
+        with deferred() as rows:
+            made = kind.result(result, kwargs, settings, type(self).__name__)
+        await rows.committed()
+        return made
 
     return labelled
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from aigc_hooks.artifact import Adapter
+from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.provider import Provider
@@ -151,9 +152,9 @@ def _stream(response: Any, sound: EncodedSound) -> Any:
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             async for piece in response.aiter_bytes():
-                if data := sound.put(piece):
+                if data := await recorded(sound.put, piece):
                     yield data
-            if rest := sound.end():
+            if rest := await recorded(EncodedSound.end, sound):
                 yield rest
 
         async def aclose(self) -> None:

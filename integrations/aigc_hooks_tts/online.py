@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Adapter
+from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import AIGCHooksError, UnsupportedOutputError
 from aigc_hooks.provider import Provider, active
@@ -113,9 +114,9 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
         try:
             async with aclosing(stream(self, *args, **kwargs)) as items:
                 async for item in items:
-                    for leaves in _edge_items(item, sound, waiting):
+                    for leaves in await recorded(list, _edge_items(item, sound, waiting)):
                         yield leaves
-            if rest := sound.end():
+            if rest := await recorded(EncodedSound.end, sound):
                 yield {"type": "audio", "data": rest}
             for item in waiting:
                 yield _later(item, sound.delay)

@@ -21,6 +21,7 @@ import torch
 from measuring import Rows, ratio
 from pictures import pictures
 from PIL import Image, ImageFilter
+from record import record
 from sound import sound
 from text import text
 
@@ -148,7 +149,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, text, sound, importing, memory):
+    for part in (explicit, saving, reading, pictures, text, sound, record, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:

@@ -1,0 +1,77 @@
+"""What the record holds: its last rows, those of one number, and all of them as JSON Lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from sqlalchemy import Select, select
+
+from aigc_hooks.duties.log.database import ROWS, Database
+from aigc_hooks.duties.log.row import Row
+
+_STEP = 1000
+
+
+def last(database: Database, count: int) -> list[Row]:
+    """The last rows of all chains by their time, oldest first."""
+    query = _all().order_by(ROWS.c.time.desc(), ROWS.c.writer, ROWS.c.sequence.desc()).limit(count)
+    return list(_rows(database, query))[::-1]
+
+
+def by_number(database: Database, produce_id: str) -> list[Row]:
+    """Every row about the content that has a ``ProduceID``, in order of time."""
+    query = _all().where(ROWS.c.produce_id == produce_id).order_by(ROWS.c.time, ROWS.c.writer, ROWS.c.sequence)
+    return list(_rows(database, query))
+
+
+def export(
+    database: Database, target: TextIO, form: str, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Writes rows chain by chain, each in its order; memory does not grow with them.
+
+    Args:
+        database: The record.
+        target: Where to; for CSV opened with ``newline=""``.
+        form: ``"jsonl"`` or ``"csv"``.
+        since: The first moment.
+        until: The moment before which it ends.
+
+    Returns:
+        How many rows were written.
+    """
+    query = _all().order_by(ROWS.c.writer, ROWS.c.sequence)
+    if since is not None:
+        query = query.where(ROWS.c.time >= _text(since))
+    if until is not None:
+        query = query.where(ROWS.c.time < _text(until))
+    count = 0
+    table = csv.writer(target)
+    if form == "csv":
+        table.writerow(Row._fields)
+    for row in _rows(database, query):
+        if form == "csv":
+            table.writerow(row)
+        else:
+            target.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _all() -> Select[Any]:
+    return select(*(ROWS.c[name] for name in Row._fields))
+
+
+def _rows(database: Database, query: Select[Any]) -> Iterator[Row]:
+    with database.reading() as connection:
+        for row in connection.execute(query.execution_options(yield_per=_STEP)):
+            yield Row(*row)
+
+
+def _text(time: datetime) -> str:
+    """A moment as the rows spell it, so that texts compare as times do."""
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
