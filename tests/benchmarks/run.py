@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy
 import torch
+from files import files
 from measuring import Rows, ratio
 from pictures import pictures
 from PIL import Image, ImageFilter
@@ -149,7 +150,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, text, sound, record, importing, memory):
+    for part in (explicit, saving, reading, pictures, files, text, sound, record, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:
