@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from aigc_hooks.artifact import Finding as Finding
     from aigc_hooks.artifact import RawLabel as RawLabel
     from aigc_hooks.artifact import Reading as Reading
+    from aigc_hooks.duties.exemption import exempt as exempt
+    from aigc_hooks.duties.platform import Propagation as Propagation
+    from aigc_hooks.duties.platform import propagate as propagate
     from aigc_hooks.errors import AdapterNotFoundError as AdapterNotFoundError
     from aigc_hooks.errors import AIGCHooksError as AIGCHooksError
     from aigc_hooks.errors import CarrierError as CarrierError
     from aigc_hooks.errors import ConfigError as ConfigError
+    from aigc_hooks.errors import ExemptionError as ExemptionError
     from aigc_hooks.errors import ForeignLabelError as ForeignLabelError
     from aigc_hooks.errors import LabelError as LabelError
     from aigc_hooks.errors import LabelFormatError as LabelFormatError
     from aigc_hooks.errors import PluginError as PluginError
+    from aigc_hooks.errors import ReviewRefused as ReviewRefused
     from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
@@ -63,6 +68,7 @@ _HOMES = {
     "Carrier": "artifact",
     "CarrierError": "errors",
     "ConfigError": "errors",
+    "ExemptionError": "errors",
     "Finding": "artifact",
     "ForeignLabelError": "errors",
     "ImageStyle": "styles",
@@ -70,10 +76,12 @@ _HOMES = {
     "LabelError": "errors",
     "LabelFormatError": "errors",
     "PluginError": "errors",
+    "Propagation": "duties.platform",
     "Provider": "provider",
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
+    "ReviewRefused": "errors",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "TextStyle": "styles",
@@ -81,11 +89,13 @@ _HOMES = {
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
     "WordingError": "errors",
+    "exempt": "duties.exemption",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
     "is_wrapped": "wrapping",
     "label": "labelling",
     "override": "provider",
+    "propagate": "duties.platform",
     "read_label": "reading",
     "save": "labelling",
     "unwrap": "wrapping",
@@ -104,6 +114,7 @@ __all__ = [
     "Carrier",
     "CarrierError",
     "ConfigError",
+    "ExemptionError",
     "Finding",
     "ForeignLabelError",
     "ImageStyle",
@@ -111,10 +122,12 @@ __all__ = [
     "LabelError",
     "LabelFormatError",
     "PluginError",
+    "Propagation",
     "Provider",
     "ProviderCode",
     "RawLabel",
     "Reading",
+    "ReviewRefused",
     "Rhythm",
     "SamplingWatermark",
     "TextStyle",
@@ -122,11 +135,13 @@ __all__ = [
     "UnsupportedOutputError",
     "UnsupportedVersionError",
     "WordingError",
+    "exempt",
     "find_rhythm",
     "hookimpl",
     "is_wrapped",
     "label",
     "override",
+    "propagate",
     "read_label",
     "save",
     "unwrap",

@@ -44,6 +44,8 @@ class Provider(Settings):
         on_unsupported_carrier: What saving to a format without a place for the implicit label does: ``"raise"``, or
             ``"warn"``: save it with a warning and an audit record.
         audit: ``"required"``: a failing audit sink is a failing stage. ``"best-effort"``: it is logged.
+        exemption_ids: How the record holds the ids of a user and an agreement under ``exempt()``: ``"hashed"``, or
+            ``"plain"``, where the provider may keep them so.
         required_plugins: Names of plugins without which nothing is labelled or released.
         image: How the label of a picture looks.
         text: How the label of a text looks.
@@ -58,6 +60,7 @@ class Provider(Settings):
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
     audit: Literal["required", "best-effort"] = "required"
+    exemption_ids: Literal["hashed", "plain"] = "hashed"
     required_plugins: tuple[str, ...] = ()
     image: ImageStyle = ImageStyle()
     text: TextStyle = TextStyle()

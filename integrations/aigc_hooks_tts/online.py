@@ -14,9 +14,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Adapter
+from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import AIGCHooksError, UnsupportedOutputError
+from aigc_hooks.labelling import review
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
@@ -111,6 +112,9 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
         sound = _stream(self, caller.settings if caller else provider)
         waiting: list[Any] = []
         try:
+            self.texts = list(self.texts)  # an iterator, which the stream reads once
+            text = b"".join(self.texts).decode()
+            review(Call(type(self).__name__, [text], {}, "edge_tts"), caller.settings if caller else active(provider))
             async with aclosing(stream(self, *args, **kwargs)) as items:
                 async for item in items:
                     for leaves in _edge_items(item, sound, waiting):
@@ -207,6 +211,7 @@ def _google_stream(stream: Callable[..., Any], provider: Provider) -> Callable[.
 
     @functools.wraps(stream)
     def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        review(Call(type(self).__name__, [self.text], {}, "gtts"), active(provider))
         sound = _stream(self, provider)
         with contextlib.closing(stream(self, *args, **kwargs)) as pieces:
             for piece in pieces:
