@@ -196,9 +196,8 @@ def review(what: Call | Artifact, provider: Provider) -> None:
         reason = room.review(call, artifact, provider)
         if reason is None:
             return
-        refused = ReviewRefused(
-            f"{what.source or 'content'} was refused: {reason or 'no reason given'}", stage="review"
-        )
+        why = f"{what.source or 'content'} was refused: {reason or 'no reason given'}"
+        refused = ReviewRefused(why, stage="review")
     except ReviewRefused as error:
         reason, refused = str(error), error
     line = AuditRecord.now(

@@ -140,9 +140,7 @@ def propagate(
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise
-            warnings.warn(
-                f'the platform\'s elements were not written (on_unsupported_carrier = "warn"): {error}', stacklevel=2
-            )
+            warnings.warn(f"the platform's elements were not written: {error}", stacklevel=2)
             made, note = None, str(error)
     if made is None and target != source:
         with source.open("rb") as old, replacing(target) as new:

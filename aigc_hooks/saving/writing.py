@@ -109,7 +109,7 @@ def _write_markdown(source: Path, target: Path, label: Label) -> Path:
     findings = _refuse_change(source, label)
     if _with_others(label, findings) != label.to_json():
         raise ForeignLabelError(
-            f"the label of {source} holds elements that Annex E has not, and rewriting its front matter would lose them",
+            f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
             stage="write_metadata",
         )
     file.put(file.content, label)

@@ -112,9 +112,7 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
         sound = _stream(self, caller.settings if caller else provider)
         waiting: list[Any] = []
         try:
-            self.texts = list(self.texts)  # an iterator, which the stream reads once
-            text = b"".join(self.texts).decode()
-            review(Call(type(self).__name__, [text], {}, "edge_tts"), caller.settings if caller else active(provider))
+            _review_texts(self, caller.settings if caller else active(provider))
             async with aclosing(stream(self, *args, **kwargs)) as items:
                 async for item in items:
                     for leaves in _edge_items(item, sound, waiting):
@@ -129,6 +127,12 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
             caller.errors.append(error)
 
     return replacement
+
+
+def _review_texts(obj: Any, provider: Provider) -> None:
+    if (texts := getattr(obj, "texts", None)) is not None:
+        obj.texts = list(texts)  # an iterator, which the stream reads once
+        review(Call(type(obj).__name__, [b"".join(obj.texts).decode()], {}, "edge_tts"), provider)
 
 
 def _edge_items(item: Any, sound: EncodedSound, waiting: list[Any]) -> Iterator[Any]:
@@ -211,7 +215,7 @@ def _google_stream(stream: Callable[..., Any], provider: Provider) -> Callable[.
 
     @functools.wraps(stream)
     def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
-        review(Call(type(self).__name__, [self.text], {}, "gtts"), active(provider))
+        review(Call(type(self).__name__, [getattr(self, "text", "")], {}, "gtts"), active(provider))
         sound = _stream(self, provider)
         with contextlib.closing(stream(self, *args, **kwargs)) as pieces:
             for piece in pieces:
