@@ -247,7 +247,8 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     if known is None:
         _check_made(made, provider)
     artifact.label = made
-    if artifact.exemption and not artifact.visible:
+    # Whether a text will show its label cannot be told of its head.
+    if artifact.exemption and (not artifact.visible or artifact.part == "head"):
         commit(artifact.exemption, artifact, provider)
     elif not artifact.visible and not room.render_explicit(artifact, made, provider):
         raise UnsupportedOutputError(

@@ -154,8 +154,9 @@ class TextStream:
         if not outcome:
             return ""
         self.label = artifact.label
-        begun = self._begun and self._exemption is None and not artifact.passes
-        record(artifact, "labelled" if begun else outcome, self._provider)
+        begun = self._begun and not artifact.passes
+        if not (begun and self._exemption is not None):  # that was recorded before its first piece left
+            record(artifact, "labelled" if begun else outcome, self._provider)
         return str(artifact.content[len(sent) :])
 
     def abort(self, reason: str = "the stream was broken off before its end") -> None:

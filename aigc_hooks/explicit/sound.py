@@ -132,6 +132,12 @@ def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> list[tu
     return found
 
 
+def begins(audio: Any, rate: int, seconds: float) -> list[tuple[Any, float]]:
+    """The first seconds of a sound without label, in the form of ``content``, with their own amplitude."""
+    parts = _together(window(samples_of(audio), round(seconds * rate), "start"))
+    return [(part, max(float(part.max(initial=0.0)), -float(part.min(initial=0.0)))) for part in parts]
+
+
 def _together(parts: Any) -> list[Any]:
     return [parts[0]] if len(parts) == 1 else [parts.mean(axis=0), parts[0]]
 
