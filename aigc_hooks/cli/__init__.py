@@ -1,4 +1,4 @@
-"""The command line: ``aigc-hooks demo | label | inspect | plugins``."""
+"""The command line: ``aigc-hooks demo | label | inspect | plugins | propagate | agreement | evidence``."""
 
 from __future__ import annotations
 
