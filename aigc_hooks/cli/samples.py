@@ -79,7 +79,8 @@ def _write_sound(path: Path) -> None:
 
 def _picture(path: Path) -> Picture:
     with Image.open(path) as image:
-        return image.convert("RGB")
+        shown: Picture = image.convert("RGB")
+    return shown
 
 
 def _page(path: Path) -> Picture:

@@ -30,7 +30,7 @@ def test_version(cli: Cli, script: Script) -> None:
     assert script("--version").stdout == f"aigc-hooks {version('aigc-hooks')}\n"
 
 
-@pytest.mark.parametrize("command", ["demo", "label", "inspect", "plugins"])
+@pytest.mark.parametrize("command", ["demo", "label", "inspect", "plugins", "propagate", "agreement", "evidence"])
 def test_every_option_is_explained(cli: Cli, command: str) -> None:
     assert command in cli("--help").output
     result = cli(command, "--help")
