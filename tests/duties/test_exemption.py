@@ -118,6 +118,24 @@ def test_encoded_sound_on_its_way(tone: Any, position: str, tmp_path: Path, prov
 
 
 @pytest.mark.parametrize("position", ["start", "end", "both"])
+def test_samples_without_a_header_are_known_when_they_are_saved(
+    position: str, tone: Any, tmp_path: Path, provider: Provider, sink: Any
+) -> None:
+    swelling = (tone * numpy.linspace(0.01, 1, len(tone)) * 32767).astype("<i2")
+
+    @aigc_hooks.wrap(kind="audio", provider=provider, rate=24_000)
+    def speak() -> Iterator[bytes]:
+        for part in numpy.split(swelling, 6):
+            yield part.tobytes()
+
+    with aigc_hooks.exempt(**ASKED), aigc_hooks.override(audio={"position": position}):
+        made = numpy.frombuffer(b"".join(speak()), "<i2")
+    assert numpy.array_equal(made, swelling)
+    soundfile.write(tmp_path / "a.wav", made, 24_000)
+    assert read_label(tmp_path / "a.wav").label == sink.records[0].label
+
+
+@pytest.mark.parametrize("position", ["start", "end", "both"])
 def test_sound_in_pieces(tone: Any, position: str, provider: Provider, sink: Any) -> None:
     @aigc_hooks.wrap(kind="audio", provider=provider, rate=24_000)
     def speak() -> Iterator[Any]:
