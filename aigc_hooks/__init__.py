@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     from aigc_hooks.checking import check as check
     from aigc_hooks.checks.report import Check as Check
     from aigc_hooks.checks.report import Report as Report
+    from aigc_hooks.duties.exemption import exempt as exempt
+    from aigc_hooks.duties.platform import Propagation as Propagation
+    from aigc_hooks.duties.platform import propagate as propagate
     from aigc_hooks.errors import AdapterNotFoundError as AdapterNotFoundError
     from aigc_hooks.errors import AIGCHooksError as AIGCHooksError
     from aigc_hooks.errors import CarrierError as CarrierError
     from aigc_hooks.errors import ConfigError as ConfigError
+    from aigc_hooks.errors import ExemptionError as ExemptionError
     from aigc_hooks.errors import ForeignLabelError as ForeignLabelError
     from aigc_hooks.errors import LabelError as LabelError
     from aigc_hooks.errors import LabelFormatError as LabelFormatError
     from aigc_hooks.errors import PluginError as PluginError
     from aigc_hooks.errors import RecordError as RecordError
+    from aigc_hooks.errors import ReviewRefused as ReviewRefused
     from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
@@ -70,6 +75,7 @@ _HOMES = {
     "CarrierError": "errors",
     "Check": "checks.report",
     "ConfigError": "errors",
+    "ExemptionError": "errors",
     "Finding": "artifact",
     "ForeignLabelError": "errors",
     "ImageStyle": "styles",
@@ -77,12 +83,14 @@ _HOMES = {
     "LabelError": "errors",
     "LabelFormatError": "errors",
     "PluginError": "errors",
+    "Propagation": "duties.platform",
     "Provider": "provider",
     "ProviderCode": "labels",
     "RawLabel": "artifact",
     "Reading": "artifact",
     "RecordError": "errors",
     "Report": "checks.report",
+    "ReviewRefused": "errors",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "SceneLabel": "explicit.scene",
@@ -93,11 +101,13 @@ _HOMES = {
     "WordingError": "errors",
     "check": "checking",
     "convert": "saving.converting",
+    "exempt": "duties.exemption",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
     "is_wrapped": "wrapping",
     "label": "labelling",
     "override": "provider",
+    "propagate": "duties.platform",
     "read_label": "reading",
     "save": "labelling",
     "unwrap": "wrapping",
@@ -117,6 +127,7 @@ __all__ = [
     "CarrierError",
     "Check",
     "ConfigError",
+    "ExemptionError",
     "Finding",
     "ForeignLabelError",
     "ImageStyle",
@@ -124,12 +135,14 @@ __all__ = [
     "LabelError",
     "LabelFormatError",
     "PluginError",
+    "Propagation",
     "Provider",
     "ProviderCode",
     "RawLabel",
     "Reading",
     "RecordError",
     "Report",
+    "ReviewRefused",
     "Rhythm",
     "SamplingWatermark",
     "SceneLabel",
@@ -140,11 +153,13 @@ __all__ = [
     "WordingError",
     "check",
     "convert",
+    "exempt",
     "find_rhythm",
     "hookimpl",
     "is_wrapped",
     "label",
     "override",
+    "propagate",
     "read_label",
     "save",
     "unwrap",

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 
 from aigc_hooks.labels import KEYS, Label
 from aigc_hooks.provider import Provider
+from aigc_hooks.waiver import Exemption, current
 
 
 @dataclass(slots=True)
@@ -29,8 +30,10 @@ class Artifact:
         passes: Why the content stays as it is, such as ``"one JSON document"``; set by ``aigc_detect``. Empty: it gets
             its label.
         part: ``"whole"``; or of a text that leaves in pieces ``"head"`` (the first piece: something may go before it)
-            or ``"tail"`` (all that has left: something may follow it).
+            or ``"tail"`` (all that has left: something may follow it). For ``aigc_review`` alone ``"piece"``: of a text
+            all that has left and the piece that is about to; of a sound that piece, as samples or encoded bytes.
         rate: Of sound, samples a second.
+        exemption: The user's request by which it gets no explicit label (Measures, article 9), or None.
     """
 
     content: Any
@@ -41,8 +44,9 @@ class Artifact:
     visible: bool = False
     covered: Any = None
     passes: str = ""
-    part: Literal["whole", "head", "tail"] = "whole"
+    part: Literal["whole", "head", "tail", "piece"] = "whole"
     rate: int | None = None
+    exemption: Exemption | None = field(default_factory=current)
 
 
 @dataclass(slots=True)
@@ -245,8 +249,10 @@ class AuditRecord:
 
     Attributes:
         outcome: ``"labelled"``, ``"already-labelled"``, ``"passed"`` (nothing there to label), ``"failed"`` (released
-            unlabelled under ``on_error="warn"``), ``"aborted"`` (a text that was broken off before its label) or
-            ``"unsupported-carrier"`` (saved without implicit label).
+            unlabelled under ``on_error="warn"``), ``"aborted"`` (a text that was broken off before its label),
+            ``"unsupported-carrier"`` (saved without implicit label), ``"exempted"`` (released without explicit label;
+            the record was there before), ``"refused"`` (by a review: not released) or ``"propagated"`` (a platform's
+            elements were written).
         modality: Such as ``"image"`` or ``"text"``.
         source: What made the content, such as the name of a pipeline class.
         label: Its implicit label, if it got one.
@@ -254,6 +260,8 @@ class AuditRecord:
         reason: Why the outcome is not ``"labelled"``.
         time: UTC, ISO 8601.
         digest: Of what left, such as ``"text-sha256:…"`` (``duties.digest``); empty where it was not at hand.
+        user: Of exempted content, who asked for it, as the setting ``exemption_ids`` has it recorded.
+        agreement: Of exempted content, the agreement that lays the labelling duty on the user, recorded likewise.
     """
 
     outcome: str
@@ -264,6 +272,8 @@ class AuditRecord:
     reason: str
     time: str
     digest: str = ""
+    user: str = ""
+    agreement: str = ""
 
     @classmethod
     def now(
@@ -276,7 +286,9 @@ class AuditRecord:
         places: Iterable[str] = (),
         reason: str = "",
         digest: str = "",
+        user: str = "",
+        agreement: str = "",
     ) -> AuditRecord:
         """A record of this moment."""
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        return cls(outcome, modality, source, label, tuple(places), reason, time, digest)
+        return cls(outcome, modality, source, label, tuple(places), reason, time, digest, user, agreement)

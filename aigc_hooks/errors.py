@@ -12,6 +12,8 @@
     │   └── UnsupportedCarrierError          a file format has no place for the implicit label
     └── LabelError                           a stage failed: the content was not released
         ├── UnsupportedOutputError           a kind of output that cannot be labelled
+        ├── ExemptionError (ValueError)      an exemption without a complete record (Measures, article 9)
+        ├── ReviewRefused                    a plugin refused an input or an output; never forgiven
         └── ForeignLabelError                the content already carries another producer's label
 
 Messages name the value found and the fix. ``LabelError`` and its children say in ``stage`` and ``plugin`` where the
@@ -25,11 +27,13 @@ __all__ = [
     "AdapterNotFoundError",
     "CarrierError",
     "ConfigError",
+    "ExemptionError",
     "ForeignLabelError",
     "LabelError",
     "LabelFormatError",
     "PluginError",
     "RecordError",
+    "ReviewRefused",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
@@ -97,6 +101,14 @@ class LabelError(AIGCHooksError):
 
 class UnsupportedOutputError(LabelError):
     """A kind of output that cannot be labelled, and so is not released."""
+
+
+class ExemptionError(LabelError, ValueError):
+    """An exemption from the explicit label lacks its record (Measures, article 9): nothing was released."""
+
+
+class ReviewRefused(LabelError):  # noqa: N818 - a decision, and no fault
+    """A plugin refused an input or an output (Deep Synthesis Provisions, article 10): nothing more was released."""
 
 
 class ForeignLabelError(LabelError):

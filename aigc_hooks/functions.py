@@ -9,12 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, closing
 from typing import Any
 
+from aigc_hooks.artifact import Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
-from aigc_hooks.labelling import labelled
+from aigc_hooks.labelling import labelled, review
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.own_voice import in_own_voice
-from aigc_hooks.provider import Provider
+from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
 from aigc_hooks.streams import LabelledAsyncStream, LabelledStream, aspliced, spliced, text_splicer
 
@@ -91,7 +92,7 @@ def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., An
     if inspect.isasyncgenfunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            own = release.voiced(function, args, kwargs)
+            own = release.called(function, args, kwargs)
             async with aclosing(own.apieces(function(*args, **kwargs))) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -99,19 +100,19 @@ def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., An
     elif inspect.isgeneratorfunction(call):
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            own = release.voiced(function, args, kwargs)
+            own = release.called(function, args, kwargs)
             return (yield from own.pieces(function(*args, **kwargs)))
 
     elif inspect.iscoroutinefunction(call):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            own = release.voiced(function, args, kwargs)
+            own = release.called(function, args, kwargs)
             return await recorded(own, await function(*args, **kwargs))
 
     else:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return release.voiced(function, args, kwargs)(function(*args, **kwargs))
+            return release.called(function, args, kwargs)(function(*args, **kwargs))
 
     return functools.update_wrapper(wrapper, function)
 
@@ -148,8 +149,13 @@ class Release:
             return LabelledStream(output, self.provider, self.name) if self.kind == "text" else self.pieces(output)
         return self._whole(output)
 
-    def voiced(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Release:
-        """The same with a label in the voice of the function, where the settings ask for it."""
+    def called(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Release:
+        """The same for one call: reviewed, and with a label in the function's voice where the settings ask for it.
+
+        Raises:
+            ReviewRefused: A plugin refused what goes in.
+        """
+        review(Call(self.name, list(args), dict(kwargs)), active(self.provider))
         if self.kind != "audio":
             return self
         provider = in_own_voice(self.provider, function, function, args, kwargs, self.rate)

@@ -37,6 +37,11 @@ def aigc_prepare(call: Call, provider: Provider) -> None:
     """Changes the arguments of a generation before it runs, such as taking own labels out of the inputs."""
 
 
+@hookspec(firstresult=True)
+def aigc_review(call: Call | None, artifact: Artifact | None, provider: Provider) -> str | None:
+    """Reviews an input (``call``) or an output (``artifact``) before it leaves; the reason to refuse it, or None."""
+
+
 @hookspec
 def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | None:
     """Reports implicit labels that the content already carries; sets ``artifact.visible`` if it shows its label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
-from aigc_hooks.errors import ForeignLabelError, LabelError, UnsupportedOutputError
+from aigc_hooks.errors import ExemptionError, ForeignLabelError, LabelError, ReviewRefused, UnsupportedOutputError
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
 from aigc_hooks.reading import carrier_of
+from aigc_hooks.waiver import Exemption, recorded_id
 
 if TYPE_CHECKING:
     from aigc_hooks.saving.documents import TextFile
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from aigc_hooks.saving.recordings import Recording
 
 T = TypeVar("T")
+
+logger = logging.getLogger("aigc_hooks")
 
 
 @overload
@@ -142,8 +146,13 @@ def _modality(content: Any) -> str:
     )
 
 
-def run(artifact: Artifact, provider: Provider) -> str:
+def run(artifact: Artifact, provider: Provider, *, reviewed: bool = False) -> str:
     """One artifact through all stages; nothing is released that missed one.
+
+    Args:
+        artifact: The content.
+        provider: The settings.
+        reviewed: Whether its review has been done, or is done of the pieces in which it leaves.
 
     Returns:
         The outcome, for ``record``; empty where a failure was forgiven and has been recorded.
@@ -152,6 +161,8 @@ def run(artifact: Artifact, provider: Provider) -> str:
         LabelError: A stage failed.
     """
     room = hooks(provider)
+    if not reviewed:
+        review(artifact, provider)
     try:
         known = own_label(room.detect(artifact, provider), provider) or artifact.label
         if artifact.passes:
@@ -165,11 +176,50 @@ def run(artifact: Artifact, provider: Provider) -> str:
     except LabelError as error:
         forgive(error, provider, source=artifact.source, modality=artifact.modality)
         return ""
-    return "already-labelled" if seen else "labelled"
+    if seen:
+        return "already-labelled"
+    return "exempted" if artifact.exemption and not artifact.visible else "labelled"
+
+
+def review(what: Call | Artifact, provider: Provider) -> None:
+    """Lets the plugins refuse an input or an output before it leaves (Deep Synthesis Provisions, article 10).
+
+    No setting forgives a refusal, and none a review that could not be done.
+
+    Raises:
+        ReviewRefused: A plugin refused it; that has been recorded.
+        LabelError: A plugin failed.
+    """
+    room = hooks(provider)
+    if not room.reviews:
+        return
+    call, artifact = (what, None) if isinstance(what, Call) else (None, what)
+    try:
+        reason = room.review(call, artifact, provider)
+        if reason is None:
+            return
+        why = f"{what.source or 'content'} was refused: {reason or 'no reason given'}"
+        refused = ReviewRefused(why, stage="review")
+    except ReviewRefused as error:
+        reason, refused = str(error), error
+    line = AuditRecord.now(
+        "refused",
+        artifact.modality if artifact else "",
+        source=what.source,
+        label=artifact.label if artifact else None,
+        reason=reason,
+    )
+    try:
+        room.audit(line, provider)
+    except LabelError as error:  # it must not take the place of the refusal
+        logger.error("a refusal could not be recorded: %s", error)
+    raise refused
 
 
 def record(artifact: Artifact, outcome: str, provider: Provider, reason: str = "") -> None:
     """Hands the audit sinks one line about an artifact."""
+    if outcome == "exempted":
+        return  # ``run`` has recorded it before anything could leave
     known = ""
     if provider.audit_url is not None:
         from aigc_hooks.duties.digest import digest
@@ -191,7 +241,8 @@ def forgive(
     error: LabelError, provider: Provider, *, source: str, modality: str = "", what: str = "released without a label"
 ) -> None:
     """The error policy: raises, or under ``on_error="warn"`` warns and records what went on without a label."""
-    if provider.on_error == "raise":
+    lawless = isinstance(error, (ExemptionError, ReviewRefused)) or error.stage == "review"
+    if provider.on_error == "raise" or lawless:
         raise error
     warnings.warn(f'{what} (on_error = "warn"): {error}', stacklevel=3)
     hooks(provider).audit(AuditRecord.now("failed", modality, source=source, reason=str(error)), provider)
@@ -204,7 +255,10 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     if known is None:
         _check_made(made, provider)
     artifact.label = made
-    if not artifact.visible and not room.render_explicit(artifact, made, provider):
+    # Whether a text will show its label cannot be told of its head.
+    if artifact.exemption and (not artifact.visible or artifact.part == "head"):
+        commit(artifact.exemption, artifact, provider)
+    elif not artifact.visible and not room.render_explicit(artifact, made, provider):
         raise UnsupportedOutputError(
             f"no plugin renders the explicit label of {type(artifact.content).__name__}", stage="render_explicit"
         )
@@ -214,6 +268,34 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     room.write_metadata(artifact, made, provider)
     room.sign(artifact, made, provider)
     return made
+
+
+def commit(exemption: Exemption, artifact: Artifact, provider: Provider) -> None:
+    """Records that content leaves without explicit label, before it does (Measures, article 9).
+
+    Raises:
+        ExemptionError: A sink failed, and so nothing may leave, whatever the settings forgive.
+    """
+    if artifact.part == "tail":
+        return  # it was recorded before its first piece left
+    line = AuditRecord.now(
+        "exempted",
+        artifact.modality,
+        source=artifact.source,
+        label=artifact.label,
+        places=artifact.places,
+        reason=exemption.reason,
+        user=recorded_id(exemption.user, provider.exemption_ids),
+        agreement=recorded_id(exemption.agreement, provider.exemption_ids),
+    )
+    try:
+        hooks(provider).audit(line, provider.model_copy(update={"audit": "required"}))
+    except LabelError as error:
+        raise ExemptionError(
+            f"the exemption could not be recorded, and so nothing was released without its explicit label: {error}",
+            stage="audit",
+            plugin=error.plugin,
+        ) from error
 
 
 def _check_made(made: Label, provider: Provider) -> None:
@@ -254,6 +336,7 @@ def prepare(call: Call, provider: Provider) -> None:
         hooks(provider).prepare(call, provider)
     except LabelError as error:
         forgive(error, provider, source=call.source, what="generation goes on unprepared")
+    review(call, provider)
 
 
 def passed(source: str, provider: Provider, reason: str) -> None:

@@ -163,6 +163,15 @@ class Hooks:
         """Lets every plugin change the arguments of a generation."""
         self._call("prepare", _ignore, call=call, provider=provider)
 
+    @property
+    def reviews(self) -> bool:
+        """Whether a plugin reviews what goes in and out."""
+        return bool(self._manager.hook.aigc_review.get_hookimpls())
+
+    def review(self, call: Call | None, artifact: Artifact | None, provider: Provider) -> str | None:
+        """Why the first plugin that objects refuses an input or an output, or None."""
+        return self._call("review", _one(str), call=call, artifact=artifact, provider=provider)
+
     def detect(self, artifact: Artifact, provider: Provider) -> list[Finding]:
         """Everything that is already there."""
         return self._call("detect", _flat, artifact=artifact, provider=provider)

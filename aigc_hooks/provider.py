@@ -48,6 +48,8 @@ class Provider(Settings):
             writes it to the logger ``aigc_hooks.audit``, as lines of JSON.
         audit_reference: What each record shall hold besides, such as the number of a request or of a user. Empty: the
             record holds nothing about people.
+        exemption_ids: How the record holds the ids of a user and an agreement under ``exempt()``: ``"hashed"``, or
+            ``"plain"``, where the provider may keep them so.
         required_plugins: Names of plugins without which nothing is labelled or released.
         image: How the label of a picture looks.
         text: How the label of a text looks.
@@ -64,6 +66,7 @@ class Provider(Settings):
     audit: Literal["required", "best-effort"] = "required"
     audit_url: str | None = Field(default=None, repr=False)
     audit_reference: str = ""
+    exemption_ids: Literal["hashed", "plain"] = "hashed"
     required_plugins: tuple[str, ...] = ()
     image: ImageStyle = ImageStyle()
     text: TextStyle = TextStyle()

@@ -11,6 +11,9 @@ The first decide whether it is one of ours, all together which one: voices begin
 faded and inverted, in any layout, one channel or the mean of all, one sound of a batch, with more sound behind, a
 little silence before, or the end cut off. It is not after resampling, mixing, filtering or lossy coding, nor in another
 process, unless that was forked since.
+
+Sound that got no label that can be heard, for a user asked for it so, is known by its own beginning; all of the print
+must be found then. Silence is not known again.
 """
 
 from __future__ import annotations
@@ -134,7 +137,8 @@ class _Shelf:
         return None
 
 
-_shelves: OrderedDict[tuple[int, AudioStyle], _Shelf] = OrderedDict()
+# Without a style: what has no label that can be heard.
+_shelves: OrderedDict[tuple[int, AudioStyle | None], _Shelf] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -148,17 +152,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-def remember(audio: Any, rate: int, label: Label, provider: Provider) -> None:
-    """Keeps the label of a sound that has been labelled: a whole one, or the piece of one that is beside the label."""
-    from aigc_hooks.explicit import samples, sound
+def remember(audio: Any, rate: int, label: Label, provider: Provider, *, bare: bool = False) -> None:
+    """Keeps the label of a sound that has been labelled: a whole one, or the piece of one that is beside the label.
 
-    style = provider.audio
-    parts = sound.content(audio, rate, style, _SECONDS)
+    Args:
+        audio: The sound.
+        rate: Samples a second.
+        label: Its label.
+        provider: By whose settings.
+        bare: Whether it has no label that can be heard.
+    """
+    from aigc_hooks.explicit import samples
+
+    style = None if bare else provider.audio
+    parts = _parts(audio, rate, style)
     if not parts:
         return
     checked = samples.samples_of(audio)
     if len(parts) > 1 and len(channels := samples.rows(checked)) <= _MOST_ROWS:
-        parts = [parts[0], *(part for row in channels for part in sound.content(row, rate, style, _SECONDS))]
+        parts = [parts[0], *(part for row in channels for part in _parts(row, rate, style))]
+    prints = [_print(part, amplitude, rate) for part, amplitude in parts]
     with _lock:
         key = (rate, style)
         if key not in _shelves:
@@ -166,8 +179,15 @@ def remember(audio: Any, rate: int, label: Label, provider: Provider) -> None:
                 _shelves.popitem(last=False)
             _shelves[key] = _Shelf(rate)
         _shelves.move_to_end(key)
-        for part, amplitude in parts:
-            _shelves[key].add(_print(part, amplitude, rate), label, provider)
+        for found in prints:
+            if found.heard or not bare:
+                _shelves[key].add(found, label, provider)
+
+
+def _parts(audio: Any, rate: int, style: AudioStyle | None) -> list[tuple[Any, float]]:
+    from aigc_hooks.explicit import sound
+
+    return sound.begins(audio, rate, _SECONDS) if style is None else sound.content(audio, rate, style, _SECONDS)
 
 
 def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
@@ -175,8 +195,6 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
 
     What it survives: see the module.
     """
-    from aigc_hooks.explicit import sound
-
     if not _shelves:
         return None
     best: tuple[float, Label, Provider] | None = None
@@ -184,12 +202,14 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
         if not _is(own, rate):
             continue
         try:
-            parts = sound.content(audio, own, style, _SECONDS)
+            parts = _parts(audio, own, style)
         except LabelError:
             return None
         with _lock:
             for part, amplitude in parts:
                 found = shelf.best(part, _onset(part, amplitude))
+                if style is None and found is not None and found[0] < 2 * _ALIKE:
+                    continue  # there is no label to say that it is one of ours at all
                 if found is not None and (best is None or found[0] > best[0]):
                     best = found
                 if found is not None:

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aigc_hooks.artifact import Artifact
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import labelled
+from aigc_hooks.labelling import labelled, review
 from aigc_hooks.media import is_samples, time_axis
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.waiver import current, under
 
 # Names under which mappings and records hold samples and their rate, across the libraries that speak.
 SAMPLES = ("audio", "audios", "tts_speech", "wav", "waveform", "speech", "samples")
@@ -145,6 +147,7 @@ class SoundStream:
 
     def __init__(self, provider: Provider, source: str, rate: int | None) -> None:
         self._provider = active(provider)
+        self._exemption = current()
         self._source = source
         self._rate = rate
         self._begun = False
@@ -165,9 +168,11 @@ class SoundStream:
             if data := self._encoded.put(item):
                 yield data
             return
+        review(Artifact(item, "audio", self._source, part="piece", rate=self._rate), self._provider)
         begins, self._begun = not self._begun, True
         self._last = item
-        if not begins or self._provider.audio.position == "end":
+        # Without an explicit label, the record of that comes first, as a label at the start does.
+        if not begins or (self._provider.audio.position == "end" and self._exemption is None):
             yield item
         elif is_samples(item):
             yield from self._label(item, "start")
@@ -179,7 +184,7 @@ class SoundStream:
         """Ends the sound; yields the label that follows it, if one does."""
         if self._encoded is not None and (rest := self._encoded.end()):
             yield rest
-        if self._begun and self._provider.audio.position != "start":
+        if self._begun and self._provider.audio.position != "start" and self._exemption is None:
             yield from self._label(self._last, "end")
 
     def _label(self, item: Any, place: str) -> Iterator[Any]:
@@ -189,7 +194,8 @@ class SoundStream:
     def _labelled(self, item: Any, place: str) -> Any:
         style = self._provider.audio.model_copy(update={"position": place})
         provider = self._provider.model_copy(update={"audio": style})
-        return labelled_sound(item, provider, self._source, self._rate)
+        with under(self._exemption):
+            return labelled_sound(item, provider, self._source, self._rate)
 
 
 def _copied(item: Any) -> Any:

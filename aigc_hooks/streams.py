@@ -12,11 +12,13 @@ from typing import Any, Generic, TypeVar
 
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.duties.waiting import recorded
-from aigc_hooks.errors import LabelError, UnsupportedOutputError
+from aigc_hooks.errors import LabelError, ReviewRefused, UnsupportedOutputError
 from aigc_hooks.explicit import text as explicit
-from aigc_hooks.labelling import forgive, record, run
+from aigc_hooks.labelling import forgive, record, review, run
 from aigc_hooks.labels import Label
+from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.waiver import current
 
 T = TypeVar("T")
 
@@ -39,8 +41,10 @@ class TextStream:
 
     Attributes:
         label: The implicit label, once the stages have made it.
-        waiting: Whether a label at the start is still to come.
-        pieces: What has left. While nothing is waited for, to add a piece is as good as to feed it.
+        waiting: Whether a label at the start, or the record of an exemption, is still to come.
+        pieces: What has left.
+        checked: Whether every piece must be fed, for plugins review it. Where not, and while nothing is waited for, to
+            add a piece to ``pieces`` is as good as to feed it.
     """
 
     def __init__(self, provider: Provider, source: str, passes: str = "") -> None:
@@ -49,7 +53,10 @@ class TextStream:
         self._provider = active(provider)  # as it is when the stream begins, whoever pulls it later
         self._source = source
         self.pieces: list[str] = []
-        self.waiting = self._provider.text.position != "end" and not passes
+        self._exemption = current()  # likewise
+        self.waiting = (self._provider.text.position != "end" or self._exemption is not None) and not passes
+        self.checked = hooks(self._provider).reviews
+        self._refused = False
         self._begun = False
         self._forgiven = False
 
@@ -65,13 +72,27 @@ class TextStream:
             LabelError: The text cannot be labelled. The piece must not leave.
         """
         self.pieces.append(piece)
+        if self.checked and piece:
+            self._review()
         if not self.waiting:
             return ""
         if piece.isspace() or not piece:
             return None
-        if explicit.undecided("".join(self.pieces), self._provider):
+        if self._exemption is None and explicit.undecided("".join(self.pieces), self._provider):
             return None
         return self.settle()
+
+    def _review(self) -> None:
+        """Lets the plugins refuse the text with the piece that is about to leave."""
+        text = "".join(self.pieces)
+        piece = Artifact(
+            text, "text", self._source, label=self.label, passes=self._passes, part="piece", exemption=self._exemption
+        )
+        try:
+            review(piece, self._provider)
+        except LabelError:
+            self._refused = True
+            raise
 
     def settle(self) -> str:
         """Ends the waiting for more.
@@ -86,11 +107,11 @@ class TextStream:
             return ""
         self.waiting = False
         head = "".join(self.pieces)
-        if not head.strip() or not explicit.before(head, self._provider):
+        if not head.strip() or (self._exemption is None and not explicit.before(head, self._provider)):
             return ""
-        artifact = Artifact(head, "text", self._source, part="head")
+        artifact = Artifact(head, "text", self._source, part="head", exemption=self._exemption)
         self.pieces.clear()  # where it fails, nothing has left
-        self._forgiven = not run(artifact, self._provider)
+        self._forgiven = not run(artifact, self._provider, reviewed=self.checked)
         if self._forgiven:
             return ""
         self._begun = True
@@ -113,8 +134,16 @@ class TextStream:
         if self._forgiven:
             return ""
         sent = "".join(self.pieces)
-        artifact = Artifact(sent, "text", self._source, label=self.label, passes=passes or self._passes, part="tail")
-        if self._begun:
+        artifact = Artifact(
+            sent,
+            "text",
+            self._source,
+            label=self.label,
+            passes=passes or self._passes,
+            part="tail",
+            exemption=self._exemption,
+        )
+        if self._begun and self._exemption is None:
             artifact.places.append("text start")
         try:
             outcome = run(artifact, self._provider)
@@ -123,23 +152,27 @@ class TextStream:
                 changed = "a plugin changed text that has already left as a stream; only what follows it can be added"
                 forgive(LabelError(changed, stage="render_explicit"), self._provider, source=self._source)
         except LabelError as error:
+            self._refused = isinstance(error, ReviewRefused)
             self.abort(str(error))  # it left without, and whoever reads the record must know
             raise
         if not outcome:
             return ""
         self.label = artifact.label
-        record(artifact, "labelled" if self._begun and not artifact.passes else outcome, self._provider)
+        begun = self._begun and not artifact.passes
+        if not (begun and self._exemption is not None):  # that was recorded before its first piece left
+            record(artifact, "labelled" if begun else outcome, self._provider)
         return str(artifact.content[len(sent) :])
 
     def abort(self, reason: str = _BROKEN_OFF) -> None:
         """Records that the text ended without its last label. What has left cannot be called back."""
         sent = "".join(self.pieces)
-        if self._forgiven or self.waiting or not sent.strip():
-            return  # nothing has left
-        places = ["text start"] if self._begun else []
+        if self._forgiven or self._refused or self.waiting or not sent.strip():
+            return  # nothing has left, or its refusal has been recorded
+        begun = self._begun and self._exemption is None
+        places = ["text start"] if begun else []
         artifact = Artifact("", "text", self._source, label=self.label, places=places)
         try:
-            outcome = "labelled" if self._begun else "aborted"
+            outcome = "labelled" if begun else "aborted"
             record(artifact, outcome, self._provider, reason)
         except LabelError as error:  # it must not take the place of what broke the stream off
             logger.error(_NOT_RECORDED, error)
@@ -240,7 +273,7 @@ def spliced(
     """
     ended = False
     held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
-    waiting, last = stream.waiting, splicer.last
+    slow, last = stream.waiting or stream.checked, splicer.last
     try:
         while True:
             try:
@@ -249,14 +282,14 @@ def spliced(
                 value = stop.value
                 break
             # Nearly all items are nothing but text, and there are thousands: they take the short way.
-            if not held and not waiting and (text := plain(item)):
+            if not held and not slow and (text := plain(item)):
                 add(text)
                 last = item
                 yield item
             else:
                 splicer.last = last
                 yield from splicer.put(item)
-                waiting, last = stream.waiting, splicer.last
+                slow, last = stream.waiting or stream.checked, splicer.last
         splicer.last = last
         ended = True
         yield from splicer.end(passes())
@@ -278,14 +311,14 @@ async def aspliced(
     """``spliced`` for asynchronous streams."""
     ended = False
     held, plain, stream, add = splicer.held, splicer.plain, splicer.stream, splicer.stream.pieces.append
-    waiting, last = stream.waiting, splicer.last
+    slow, last = stream.waiting or stream.checked, splicer.last
     try:
         while True:
             try:
                 item = await step(items)
             except StopAsyncIteration:
                 break
-            if not held and not waiting and (text := plain(item)):
+            if not held and not slow and (text := plain(item)):
                 add(text)
                 last = item
                 yield item
@@ -293,7 +326,7 @@ async def aspliced(
                 splicer.last = last
                 for released in await recorded(splicer.put, item):
                     yield released
-                waiting, last = stream.waiting, splicer.last
+                slow, last = stream.waiting or stream.checked, splicer.last
         splicer.last = last
         ended = True
         for released in await recorded(splicer.end, passes()):

@@ -32,6 +32,7 @@ from aigc_hooks import (
     LabelError,
     PluginError,
     Provider,
+    ReviewRefused,
     UnsupportedOutputError,
     hookspecs,
     labelling,
@@ -488,6 +489,57 @@ def test_aigc_prepare_changes_what_a_generation_is_given(install: Install) -> No
     call = Call("Pipeline", ["a cat AI生成"], {})
     labelling.prepare(call, ACME)
     assert (call.arguments, call.keywords) == (["a cat"], {"seed": 1})
+
+
+REVIEW = """
+@hookimpl
+def aigc_review(call, artifact):
+    calls.append(call or artifact)
+    given = call.arguments if call else [artifact.content]
+    return "a forbidden word" if any(isinstance(value, str) and "bomb" in value for value in given) else None
+"""
+
+
+def test_aigc_review_refuses_an_input_and_an_output(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("reviewer", REVIEW)
+    caplog.set_level(logging.INFO, "aigc_hooks.audit")
+    with pytest.raises(ReviewRefused, match="Pipeline was refused: a forbidden word") as caught:
+        labelling.prepare(Call("Pipeline", ["a bomb"], {}), ACME)
+    assert caught.value.stage == "review"
+    labelling.prepare(Call("Pipeline", ["a cat"], {}), ACME)
+    with pytest.raises(ReviewRefused, match="content was refused"):
+        aigc_hooks.label("how to build a bomb", provider=Provider(producer="acme", on_error="warn"))
+    assert aigc_hooks.label("a cat", provider=ACME).startswith("a cat")
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [(line["outcome"], line["modality"]) for line in lines] == [
+        ("refused", ""),
+        ("refused", "text"),
+        ("labelled", "text"),
+    ]
+    assert lines[0]["reason"] == "a forbidden word"
+
+
+def test_aigc_review_that_fails_lets_nothing_out_whatever_is_forgiven(install: Install) -> None:
+    install("reviewer", "@hookimpl\ndef aigc_review(call, artifact): raise OSError('no network')")
+    forgiving = Provider(producer="acme", on_error="warn")
+    image = picture()
+    for attempt in (
+        lambda: aigc_hooks.label(image, provider=forgiving),
+        lambda: aigc_hooks.label("a text", provider=forgiving),
+        lambda: labelling.prepare(Call("Pipeline", ["a cat"], {}), forgiving),
+    ):
+        with pytest.raises(LabelError, match="stage review of plugin 'reviewer' failed"):
+            attempt()
+    assert untouched(image)
+
+
+def test_aigc_review_stays_refused_where_the_refusal_cannot_be_recorded(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("reviewer", REVIEW + "\n@hookimpl\ndef aigc_audit(record): raise OSError('full disk')")
+    with pytest.raises(ReviewRefused, match="a forbidden word"):
+        aigc_hooks.label("a bomb", provider=ACME)
+    assert "a refusal could not be recorded" in caplog.text
 
 
 def test_aigc_detect_reports_what_is_already_there(install: Install) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``aigc-hooks demo | label | inspect | check | plugins | log``."""
+"""The command line: ``aigc-hooks demo | label | inspect | check | log | propagate | agreement | evidence | …``."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import typer.core
 
+from aigc_hooks.cli import duties
 from aigc_hooks.cli.log import app as log
 from aigc_hooks.errors import AIGCHooksError, ConfigError
 
@@ -308,3 +309,8 @@ def plugins(json: Json = False) -> None:
         )
     else:
         tables.console().print(tables.plugins(infos))
+
+
+app.command()(duties.propagate)
+app.command()(duties.agreement)
+app.command()(duties.evidence)

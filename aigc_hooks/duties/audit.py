@@ -7,13 +7,15 @@ import logging
 from typing import Any
 
 from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.errors import ExemptionError
 from aigc_hooks.hookspecs import hookimpl
+from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 
 logger = logging.getLogger("aigc_hooks.audit")
 
 # What was labelled is routine; what left without a label is not.
-_LEVELS = {"failed": logging.WARNING, "unsupported-carrier": logging.WARNING}
+_LEVELS = dict.fromkeys(("failed", "unsupported-carrier", "exempted", "refused"), logging.WARNING)
 
 
 @hookimpl
@@ -26,6 +28,11 @@ def aigc_audit(record: AuditRecord, provider: Provider) -> None:
         return
     level = _LEVELS.get(record.outcome, logging.INFO)
     if not logger.isEnabledFor(level):
+        if record.outcome == "exempted" and sum("aigc_audit" in info.hooks for info in hooks().plugins()) == 1:
+            raise ExemptionError(
+                "no sink keeps the record of it (Measures, article 9): the logger aigc_hooks.audit is silenced at "
+                "level WARNING, and no other plugin keeps records"
+            )
         return
     line: dict[str, Any] = {
         "time": record.time,
@@ -39,4 +46,6 @@ def aigc_audit(record: AuditRecord, provider: Provider) -> None:
     }
     if provider.audit_reference:
         line["reference"] = provider.audit_reference
+    if record.outcome == "exempted":
+        line |= {"user": record.user, "agreement": record.agreement}
     logger.log(level, "%s", json.dumps(line, ensure_ascii=False))

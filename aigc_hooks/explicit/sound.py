@@ -33,6 +33,9 @@ _BESIDE_LOUDNESS = 2.0
 _PEAK = 0.98
 """Most that a spoken label reaches, as a share of full scale: speech has peaks far above its loudness."""
 
+_BEGINNING = 1024
+"""How many samples tell how loud a sound without label begins."""
+
 _SLACK = 0.6
 """How far from its place a label is still found, in seconds: codecs put silence before what they are given."""
 
@@ -129,6 +132,16 @@ def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> list[tu
         else:
             beside = part[: max(len(part) - len(edge) + at[0] - pause // 2, 0)][::-1]
         found.append((beside[:count], max(float(heard.max()), -float(heard.min()))))
+    return found
+
+
+def begins(audio: Any, rate: int, seconds: float) -> list[tuple[Any, float]]:
+    """The first seconds of a sound without label, in the form of ``content``, with the amplitude of how it begins."""
+    found = []
+    for part in _together(window(samples_of(audio), round(seconds * rate), "start")):
+        # Not of all that there is: of a stream, only the first piece was seen.
+        first = part[int((part != 0).argmax()) :][:_BEGINNING] if len(part) else part
+        found.append((part, max(float(first.max(initial=0.0)), -float(first.min(initial=0.0)))))
     return found
 
 

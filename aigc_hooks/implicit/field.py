@@ -64,6 +64,14 @@ def parse(raw: RawLabel, wrapped: bool | None = None) -> Finding:
     return Finding(label, raw.place, tuple(dict.fromkeys(defects)), raw.text)
 
 
+def others(text: str) -> dict[str, Any]:
+    """What a label holds beside the elements of Annex E, by its keys; nothing where it is not JSON."""
+    value = _unwrap(_decode(text, []), None, [])
+    if not isinstance(value, dict):
+        return {}
+    return {key: held for key, held in value.items() if key.lower() not in {**_NAMES, **_MISSPELT}}
+
+
 def resembles(text: str) -> bool:
     """Whether free text, such as a comment, is meant as a label."""
     return len(text) <= MAX_TEXT and bool(_LABEL_LIKE.search(text))

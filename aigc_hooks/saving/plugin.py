@@ -99,7 +99,8 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             from aigc_hooks.saving import teaching
 
             teaching.install()
-            sounds.remember(artifact.content, int(artifact.rate), label, provider)
+            bare = artifact.exemption is not None and not artifact.visible
+            sounds.remember(artifact.content, int(artifact.rate), label, provider, bare=bare)
             artifact.places.append("memory")
         return
     if carried(artifact.content) == label and artifact.covered is None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from aigc_hooks.artifact import SNIFFED, Carrier
+from aigc_hooks.artifact import SNIFFED, Carrier, Finding
 from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, UnsupportedCarrierError
-from aigc_hooks.labels import Label
+from aigc_hooks.implicit import field, markdown
+from aigc_hooks.labels import DEGREES, Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.saving.documents import TextFile
 
 
 def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -36,16 +40,48 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
         OSError: A file cannot be read or written.
     """
     source, target = Path(path), Path(output if output is not None else path)
+    return _write(source, target, label, _refuse_foreign)
+
+
+def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
+    """Writes a platform's elements into a file, whoever made the content: the one lawful change of a foreign label.
+
+    Everything else of the file stays, as with ``write_label``; of the label, all that is the producer's.
+
+    Args:
+        path: The file.
+        label: The label. Where the file holds one, its producer, number and first reserved code are those of the file,
+            and it says no less about the content.
+        output: Where the labelled file goes; None writes it in place.
+
+    Returns:
+        The path of the labelled file.
+
+    Raises:
+        ForeignLabelError: The label would change what is the producer's, or say less than the file's (Measures, article
+            10); or the file's cannot be read.
+        UnsupportedCarrierError: The format is not known, or is not written this way.
+        CarrierError: The file is damaged.
+        LabelError: The label did not arrive; the old file is as it was.
+        OSError: A file cannot be read or written.
+    """
+    source, target = Path(path), Path(output if output is not None else path)
+    if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
+        return _write_markdown(source, target, label)
+    return _write(source, target, label, _refuse_change)
+
+
+def _write(source: Path, target: Path, label: Label, check: Callable[[Path, Label], Sequence[Finding]]) -> Path:
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
-        _refuse_foreign(source, label)
+        text = _with_others(label, check(source, label))
         with replacing(
             target, durable=target.exists()
         ) as made:  # there is something to lose only where there is a file
             write = carrier.write
             assert write is not None
             stream.seek(0)
-            write(stream, cast(BinaryIO, made), label.to_json())
+            write(stream, cast(BinaryIO, made), text)
             _check(cast(BinaryIO, made), target, label)
     return target
 
@@ -67,7 +103,21 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     return known
 
 
-def _refuse_foreign(path: Path, label: Label) -> None:
+def _write_markdown(source: Path, target: Path, label: Label) -> Path:
+    """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
+    file = TextFile.open(source, target)
+    findings = _refuse_change(source, label)
+    if _with_others(label, findings) != label.to_json():
+        raise ForeignLabelError(
+            f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
+            stage="write_metadata",
+        )
+    file.put(file.content, label)
+    file.save()
+    return target
+
+
+def _refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:
     for finding in read_label(path).findings:
         if finding.label is not None and finding.label.content_producer != label.content_producer:
             raise ForeignLabelError(
@@ -75,6 +125,40 @@ def _refuse_foreign(path: Path, label: Label) -> None:
                 f"{label.content_producer!r} may not replace (Measures, article 10)",
                 stage="write_metadata",
             )
+    return ()
+
+
+def _refuse_change(path: Path, label: Label) -> Sequence[Finding]:
+    """The labels of a file whose producer's part a new label keeps."""
+    findings = read_label(path).findings
+    for finding in findings:
+        found = finding.label
+        if found is None:
+            raise ForeignLabelError(
+                f"{path} holds a label that cannot be read ({finding.place}: {finding.raw[:60]!r}), which nobody may "
+                "replace (Measures, article 10); ask who made it for a whole one",
+                stage="write_metadata",
+            )
+        # "1" says the most; what is no degree at all may become one.
+        if _producers(found) != _producers(label) or (found.label in DEGREES and found.label < label.label):
+            raise ForeignLabelError(
+                f"{path} holds the label {found.to_json()} ({finding.place}), of which a platform may change only its "
+                f"own elements (Measures, articles 6 and 10), and not make it {label.to_json()}",
+                stage="write_metadata",
+            )
+    return findings
+
+
+def _producers(label: Label) -> tuple[str, ...]:
+    return label.content_producer, label.produce_id, label.reserved_code1
+
+
+def _with_others(label: Label, findings: Sequence[Finding]) -> str:
+    """The text of a label, with what the file's had beside the elements of Annex E: it is not ours to delete."""
+    others: dict[str, Any] = {}
+    for finding in findings:
+        others |= field.others(finding.raw)
+    return json.dumps({**label.to_dict(), **others}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _check(made: BinaryIO, path: Path, label: Label) -> None:

@@ -18,6 +18,7 @@ from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.streams import Splicer, aspliced, spliced
+from aigc_hooks.waiver import current
 from aigc_hooks_langchain.guard import astep, is_running, running, step
 
 
@@ -173,8 +174,13 @@ def _manager(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def cache_key(provider: Provider) -> str:
-    """What of a provider's settings shows in an answer: answers that differ in it must not share a cache."""
+    """What of a provider's settings shows in an answer: answers that differ in it must not share a cache.
+
+    Nor must one without explicit label reach anybody but the user who is exempted, or be handed out unrecorded.
+    """
     parts = {"producer": provider.producer, "label": sign_of(provider).text, "position": provider.text.position}
+    if (exemption := current()) is not None:
+        parts["exemption"] = exemption.number
     return f"aigc:{json.dumps(parts, sort_keys=True)}"
 
 

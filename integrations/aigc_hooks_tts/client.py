@@ -14,11 +14,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
-from aigc_hooks.artifact import Adapter
+from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.provider import Provider
+from aigc_hooks.labelling import review
+from aigc_hooks.provider import Provider, active
 
 _SPEECH = "/audio/speech"
 _RATE = 24_000
@@ -85,11 +86,13 @@ def _request(request: Callable[..., Any], provider: Provider) -> Callable[..., A
     @functools.wraps(request)
     def replacement(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
         _check(options)
+        review(Call(type(self).__name__, [], _body(options), "openai"), active(provider))
         return request(self, cast_to, options, **kwargs)
 
     @functools.wraps(request)
     async def replacement_async(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
         _check(options)
+        review(Call(type(self).__name__, [], _body(options), "openai"), active(provider))
         return await request(self, cast_to, options, **kwargs)
 
     return replacement_async if inspect.iscoroutinefunction(request) else replacement

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Adapter, AuditRecord
+from aigc_hooks.artifact import Adapter, Artifact, AuditRecord, Call
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.voice import WORDING
-from aigc_hooks.labelling import labelled, save
+from aigc_hooks.labelling import commit, labelled, review, save
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 
@@ -27,10 +27,15 @@ def _labelled_say(say: Callable[..., Any], provider: Provider) -> Callable[..., 
     @functools.wraps(say)
     def replacement(self: Any, text: Any, *args: Any, **kwargs: Any) -> Any:
         if text and text.strip() and not vars(self).get(_PROMPTED):
-            settings = active(provider)
+            settings, source = active(provider), type(self).__name__
+            review(Call(source, [text, *args], kwargs, "pyttsx3"), settings)
+            spoken = Artifact(None, "audio", source)
+            if spoken.exemption is not None:
+                commit(spoken.exemption, spoken, settings)
+                return say(self, text, *args, **kwargs)
             text = f"{settings.audio.wording or WORDING}。{text}"
             vars(self)[_PROMPTED] = True
-            source, place = type(self).__name__, ("prompt in the text that is spoken",)
+            place = ("prompt in the text that is spoken",)
             hooks(settings).audit(AuditRecord.now("labelled", "audio", source=source, places=place), settings)
         return say(self, text, *args, **kwargs)
 
@@ -42,6 +47,7 @@ def _labelled_save(save_to_file: Callable[..., Any], provider: Provider) -> Call
 
     @functools.wraps(save_to_file)
     def replacement(self: Any, text: str, filename: str, *args: Any, **kwargs: Any) -> Any:
+        review(Call(type(self).__name__, [text, filename, *args], kwargs, "pyttsx3"), active(provider))
         vars(self).setdefault(_FILES, []).append(Path(filename).absolute())
         return save_to_file(self, text, filename, *args, **kwargs)
 

@@ -14,10 +14,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Adapter
+from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import AIGCHooksError, UnsupportedOutputError
+from aigc_hooks.labelling import review
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
@@ -112,6 +113,7 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
         sound = _stream(self, caller.settings if caller else provider)
         waiting: list[Any] = []
         try:
+            _review_texts(self, caller.settings if caller else active(provider))
             async with aclosing(stream(self, *args, **kwargs)) as items:
                 async for item in items:
                     for leaves in await recorded(list, _edge_items(item, sound, waiting)):
@@ -126,6 +128,12 @@ def _edge_stream(stream: Callable[..., Any], provider: Provider) -> Callable[...
             caller.errors.append(error)
 
     return replacement
+
+
+def _review_texts(obj: Any, provider: Provider) -> None:
+    if (texts := getattr(obj, "texts", None)) is not None:
+        obj.texts = list(texts)  # an iterator, which the stream reads once
+        review(Call(type(obj).__name__, [b"".join(obj.texts).decode()], {}, "edge_tts"), provider)
 
 
 def _edge_items(item: Any, sound: EncodedSound, waiting: list[Any]) -> Iterator[Any]:
@@ -208,6 +216,7 @@ def _google_stream(stream: Callable[..., Any], provider: Provider) -> Callable[.
 
     @functools.wraps(stream)
     def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        review(Call(type(self).__name__, [getattr(self, "text", "")], {}, "gtts"), active(provider))
         sound = _stream(self, provider)
         with contextlib.closing(stream(self, *args, **kwargs)) as pieces:
             for piece in pieces:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from aigc_hooks.artifact import Seam
+from aigc_hooks.artifact import Call, Seam
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.functions import Release
-from aigc_hooks.labelling import passed, save
+from aigc_hooks.labelling import passed, review, save
 from aigc_hooks.media import is_samples
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
@@ -58,6 +58,11 @@ def attribute(path: str, otherwise: int | None = None) -> Rate:
     return rate
 
 
+def _reviewed(obj: Any, args: Any, kwargs: Any, provider: Provider) -> None:
+    """Lets the plugins refuse what is to be spoken."""
+    review(Call(type(obj).__name__, list(args), dict(kwargs), "tts"), active(provider))
+
+
 def returned(rate: Rate) -> Seam:
     """A method that returns sound, in any form of ``labelled_sound``, or an iterator of it."""
 
@@ -66,6 +71,7 @@ def returned(rate: Rate) -> Seam:
         def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
             if _speaking.get() is self:
                 return method(self, *args, **kwargs)
+            _reviewed(self, args, kwargs, provider)
             with speaking(self):
                 settings = in_own_voice(provider, self, functools.partial(method, self), args, kwargs, rate(self))
                 output = method(self, *args, **kwargs)
@@ -95,6 +101,7 @@ def yielded(rate: Rate, samples: Callable[[Any], Any], other: Callable[[Any, Any
             def speak(*args: Any, **kwargs: Any) -> Any:
                 return [(samples(record), rate(record)) for record in method(self, *args, **kwargs)]
 
+            _reviewed(self, args, kwargs, provider)
             settings = in_own_voice(provider, self, speak, args, kwargs, None)
             stream = SoundStream(settings, type(self).__name__, None)
             last = None
@@ -133,6 +140,7 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
         def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
             if _speaking.get() is self:
                 return method(self, *args, **kwargs)
+            _reviewed(self, args, kwargs, provider)
             source = type(self).__name__
             bound = signature.bind(self, *args, **kwargs)
             for name in refused:

@@ -30,7 +30,9 @@ def test_version(cli: Cli, script: Script) -> None:
     assert script("--version").stdout == f"aigc-hooks {version('aigc-hooks')}\n"
 
 
-@pytest.mark.parametrize("command", ["demo", "label", "inspect", "check", "plugins"])
+@pytest.mark.parametrize(
+    "command", ["demo", "label", "inspect", "check", "plugins", "propagate", "agreement", "evidence"]
+)
 def test_every_option_is_explained(cli: Cli, command: str) -> None:
     assert command in cli("--help").output
     result = cli(command, "--help")

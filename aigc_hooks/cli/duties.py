@@ -1,0 +1,110 @@
+"""The commands for what the Measures ask beyond labels, and their options: propagate, agreement, evidence."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Language(str, Enum):
+    """Languages of the clause."""
+
+    both = "both"
+    zh = "zh"
+    en = "en"
+
+
+_Provider = Annotated[
+    str | None,
+    typer.Option(
+        "--provider",
+        help="Provider in aigc.toml or pyproject.toml. [default: AIGC_HOOKS_PROVIDER, or the base table]",
+        show_default=False,
+    ),
+]
+
+
+def propagate(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files to spread.", show_default=False)],
+    platform: Annotated[
+        str | None,
+        typer.Option(help="Name or code of the platform. [default: the provider's producer]", show_default=False),
+    ] = None,
+    declared: Annotated[bool, typer.Option("--declared", help="The user declared the content as generated.")] = False,
+    detected: Annotated[
+        bool, typer.Option("--detected", help="An explicit label or traces of generation were detected.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", file_okay=False, help="Folder for the copies; made if missing.", show_default=False
+        ),
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Write the files themselves instead of copies.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    provider: _Provider = None,
+) -> None:
+    """Tell what a platform shows around files, and write its elements into their labels (传播).
+
+    By article 6 of the Measures: the metadata says it (Label 1), the user declared it (2), or it was detected (3). What
+    the producer wrote stays. Give either --out or --in-place. Goes on after a file that fails.
+    """
+    if in_place == (out is not None):
+        problem = "give either --out DIR or --in-place" + (", not both" if in_place else "")
+        typer.echo(f"aigc-hooks: error: {problem} (aigc-hooks propagate --help)", err=True)
+        raise typer.Exit(2)
+    from aigc_hooks.cli.platform import propagate_all
+
+    assert context.parent is not None
+    raise typer.Exit(
+        propagate_all(
+            files,
+            out,
+            platform,
+            provider,
+            declared=declared,
+            detected=detected,
+            json=json,
+            debug=context.parent.params["debug"],
+        )
+    )
+
+
+def agreement(
+    language: Annotated[Language, typer.Option(help="Language of the clause.")] = Language.both,
+    provider: _Provider = None,
+) -> None:
+    """Print the clause on labels for the user agreement, as Markdown (用户服务协议条款).
+
+    Article 8 of the Measures asks for it. It tells the methods and styles that the provider's settings have, and the
+    users' duties. Have a lawyer read it with the rest of the agreement.
+    """
+    from aigc_hooks.duties.agreement import agreement as clause
+    from aigc_hooks.provider import resolve
+
+    typer.echo(clause(resolve(provider, {}), language.value))
+
+
+def evidence(
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", file_okay=False, help="Folder for the bundle; made if missing.", show_default=False
+        ),
+    ],
+    provider: _Provider = None,
+) -> None:
+    """Build the bundle that app stores and filing ask for (标识材料).
+
+    Articles 7 and 12 of the Measures. It holds the labelling scheme as configured, a sample of every kind of content
+    labelled by it, how each looks, what was read back, the clause of the user agreement, and versions: evidence.html,
+    evidence.pdf, evidence.json, agreement.md and samples/. An earlier bundle in the folder is replaced. Exit code 1 if
+    a sample does not conform. Needs the extras: pip install 'aigc-hooks[audio,papers]'
+    """
+    from aigc_hooks.cli.papers import bundle
+
+    raise typer.Exit(bundle(out, provider))
