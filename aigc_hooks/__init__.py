@@ -43,9 +43,12 @@ if TYPE_CHECKING:
     from aigc_hooks.provider import override as override
     from aigc_hooks.reading import read_label as read_label
     from aigc_hooks.saving.writing import write_label as write_label
+    from aigc_hooks.security.verification import Verification as Verification
+    from aigc_hooks.security.verification import verify as verify
     from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
+    from aigc_hooks.styles import SecurityStyle as SecurityStyle
     from aigc_hooks.styles import TextStyle as TextStyle
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
@@ -76,10 +79,12 @@ _HOMES = {
     "Reading": "artifact",
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
+    "SecurityStyle": "styles",
     "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
+    "Verification": "security.verification",
     "WordingError": "errors",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
@@ -89,6 +94,7 @@ _HOMES = {
     "read_label": "reading",
     "save": "labelling",
     "unwrap": "wrapping",
+    "verify": "security.verification",
     "wrap": "wrapping",
     "write_label": "saving.writing",
 }
@@ -117,10 +123,12 @@ __all__ = [
     "Reading",
     "Rhythm",
     "SamplingWatermark",
+    "SecurityStyle",
     "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
+    "Verification",
     "WordingError",
     "find_rhythm",
     "hookimpl",
@@ -130,6 +138,7 @@ __all__ = [
     "read_label",
     "save",
     "unwrap",
+    "verify",
     "wrap",
     "write_label",
 ]

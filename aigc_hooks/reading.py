@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from aigc_hooks.artifact import Finding, RawLabel, Reading
+from aigc_hooks.artifact import Carrier, Finding, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit import exif, field, markdown, xmp
@@ -47,7 +47,7 @@ def read_label(source: Any) -> Reading:
     if is_array(source) or is_tensor(source):
         label = carried(source)
         return Reading("array", () if label is None else (Finding(label, "memory", (), label.to_json()),))
-    with _stream(source) as stream:
+    with opened(source) as stream:
         return read_stream(stream, None)
 
 
@@ -59,8 +59,7 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
     """
     head = stream.read(_HEAD)
     carriers = hooks().carriers
-    # A text has no signature: where nothing else is known, its name tells.
-    known = next((carrier for carrier in carriers if carrier.sniff(head)), None) or markdown.suffix_carrier(path)
+    known = carrier_of(head, path)
     if known is not None:
         stream.seek(0)
         return Reading(known.name, tuple([field.parse(raw) for raw in known.read(stream)]))
@@ -73,13 +72,23 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
     )
 
 
+def carrier_of(head: bytes, path: str | os.PathLike[str] | None = None) -> Carrier | None:
+    """The format of a file that begins so, or None; the path is for text, which has no signature."""
+    return next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None) or markdown.suffix_carrier(path)
+
+
 @contextmanager
-def _stream(source: Any) -> Iterator[BinaryIO]:
+def opened(source: Any) -> Iterator[BinaryIO]:
+    """Bytes or a binary file object as a seekable stream at its beginning; the object is left where it was.
+
+    Raises:
+        CarrierError: It has no seek, and is too long to be taken into memory.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
     elif not hasattr(source, "read"):
         raise TypeError(
-            f"read_label takes a path, bytes, a binary file object or a PIL image, found {type(source).__name__}"
+            f"labels are read from a path, bytes, a binary file object or a PIL image, not from {type(source).__name__}"
         )
     elif hasattr(source, "seekable") and source.seekable():
         position = source.tell()

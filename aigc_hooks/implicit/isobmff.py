@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
+from aigc_hooks.implicit.parts import Part
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -160,6 +161,25 @@ def _locations(
         if sum(length for _, length in extents) > MAX_PACKET:
             raise source.fault(inner[b"iloc"].start, f"item {item} is longer than {MAX_PACKET} bytes")
         yield item, extents
+
+
+def content(source: Source) -> Iterator[Part]:
+    """Pictures, film and sound: what mdat boxes hold, without items of XMP and Exif."""
+    top = list(boxes(source, 0, source.size))
+    cut: list[tuple[int, int]] = []
+    for meta in top:
+        if meta.kind == b"meta" and meta.end - meta.start > 4:
+            inner = {box.kind: box for box in boxes(source, meta.start + 4, meta.end)}
+            if b"iinf" in inner and b"iloc" in inner:
+                wanted = set(_wanted(source, inner[b"iinf"]))
+                cut += [extent for _, extents in _locations(source, inner, wanted) for extent in extents]
+    for box in top:
+        if box.kind == b"mdat":
+            at = box.start
+            for start, length in sorted(extent for extent in cut if box.start <= extent[0] < box.end):
+                yield Part(b"mdat", at, max(start - at, 0))
+                at = max(at, start + length)
+            yield Part(b"mdat", at, max(box.end - at, 0))
 
 
 def has_brand(head: bytes, brands: set[bytes]) -> bool:

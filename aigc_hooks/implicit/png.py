@@ -9,6 +9,7 @@ from struct import Struct
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -20,6 +21,7 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 _MAX_KEYWORD = 79
 _HEAD = Struct(">I4s")
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
+_CONTENT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"}
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
@@ -132,6 +134,28 @@ def _characters(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: the data of IHDR, PLTE, tRNS and IDAT, and of an animation acTL, fcTL and fdAT."""
+    offset = 8
+    while offset + 8 <= source.size:
+        length, kind = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        source.step(offset)
+        if kind in _CONTENT:
+            yield Part(kind, offset + 8, length)
+        offset += 12 + length
+
+
+def checked(data: bytes, at: int) -> bytes:
+    """A file with the right checksum for the chunk that holds an offset, whose data have been changed."""
+    offset = 8
+    while True:
+        length, _ = _HEAD.unpack_from(data, offset)
+        end = offset + 8 + length
+        if at < end + 4:
+            return data[:end] + zlib.crc32(data[offset + 4 : end]).to_bytes(4, "big") + data[end + 4 :]
+        offset = end + 4
 
 
 def _sniff(head: bytes) -> bool:

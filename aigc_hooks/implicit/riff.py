@@ -17,6 +17,7 @@ from aigc_hooks.implicit import id3, xmp
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "WAV AIGC chunk"
@@ -212,6 +213,13 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def label_chunk(text: str) -> bytes:
     """The chunk that holds the label."""
     return _chunk(_KIND, text.encode())
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The samples, and how they are laid: fmt and data."""
+    return (
+        Part(chunk.kind, chunk.start, chunk.length) for chunk in _chunks(source) if chunk.kind in (b"fmt ", b"data")
+    )
 
 
 def _sniff(head: bytes) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
-from aigc_hooks.implicit.ifd import Directories, is_tiff
+from aigc_hooks.implicit.ifd import Directories, Entry, is_tiff
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "TIFF tag 700"
 """Place of the label."""
 
 _XMP_TAG = 700
+# Where strips and tiles lie, and how long they are.
+_PIXELS = ((273, 279), (324, 325))
+_NUMBERS = {3: "H", 4: "L", 16: "Q"}
 _TYPES = {1, 7}  # ExifTool writes 1 (byte), the guide has 7 (undefined)
 
 
@@ -37,6 +42,24 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             elif raw.text not in seen:
                 yield RawLabel(raw.place, raw.text, (*raw.defects, f"it stands in IFD{index}; the guide has IFD0"))
             seen.add(raw.text)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: the strips and tiles of every picture."""
+    directories = Directories(source)
+    for entries in directories.chain():
+        for places, lengths in _PIXELS:
+            if places in entries and lengths in entries:
+                starts, counts = (_numbers(directories, entries[tag]) for tag in (places, lengths))
+                for start, count in zip(starts, counts, strict=False):
+                    source.step(start)
+                    yield Part(b"STRP", start, count)
+
+
+def _numbers(directories: Directories, entry: Entry) -> tuple[int, ...]:
+    code = _NUMBERS.get(entry.kind, "B")
+    data = directories.value(entry, "list of strips")
+    return struct.unpack(f"{directories.order}{len(data) // struct.calcsize('=' + code)}{code}", data)
 
 
 CARRIER = Carrier("TIFF", (".tif", ".tiff"), is_tiff, reader("TIFF", _walk))

@@ -8,12 +8,14 @@ from struct import Struct
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.parts import Part, chunks
 
 PLACE = "WebP XMP"
 """Place of the label."""
 
 _HEAD = Struct("<4sI")
 _XMP_FLAG = 0x04
+_CONTENT = (b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
 _UNANNOUNCED = "the VP8X chunk does not announce XMP: other readers skip it"
 
 
@@ -43,6 +45,11 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         elif kind == b"EXIF":
             yield from exif.find(source.payload(offset + 8, length, "EXIF chunk"), source)
         offset += 8 + length + length % 2  # chunks begin at even offsets
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: VP8, VP8L and ALPH, and of an animation ANIM and ANMF."""
+    return chunks(source, 12, _HEAD, _CONTENT)
 
 
 def _sniff(head: bytes) -> bool:
