@@ -233,12 +233,10 @@ class SecurityStyle(Settings):
     @field_validator("trusted", mode="before")
     @classmethod
     def _trusted_from_table(cls, keys: Any) -> Any:
+        if not isinstance(keys, Mapping):
+            return keys
         # A tuple, because settings have a hash; an empty path takes a key away that a weaker layer has.
-        return (
-            tuple(sorted((key_id, path) for key_id, path in keys.items() if path))
-            if isinstance(keys, Mapping)
-            else keys
-        )
+        return tuple((str(key_id), path) for key_id, path in keys.items() if path)
 
     @model_validator(mode="after")
     def _one_key(self) -> SecurityStyle:

@@ -185,6 +185,49 @@ def _progress(total: int) -> Any:
     return progress
 
 
+def verify_all(files: Sequence[Path], keys: Sequence[str] | None, provider: str | None, as_json: bool) -> int:
+    """Verifies one file after another and prints what it finds.
+
+    Args:
+        files: The files.
+        keys: What is known, each ``FILE`` or ``ID=FILE``; None takes the keys of the provider.
+        provider: Its name.
+        as_json: Whether programs read it.
+
+    Returns:
+        The exit code: 0 if every file is intact, and signed by a key that is known.
+    """
+    from aigc_hooks.security.verification import verify
+
+    known = dict(map(_known, keys)) if keys else None
+    screen = tables.console()
+    objects: list[dict[str, Any]] = []
+    fine = True
+    for path in files:
+        try:
+            found = verify(path, keys=known, provider=provider)
+        except (CarrierError, OSError) as error:
+            fine = False
+            reason = _why(error) if isinstance(error, OSError) else str(error)
+            objects.append({"path": str(path), "error": reason})
+            if not as_json:
+                screen.print(tables.unreadable(path, reason))
+            continue
+        fine = fine and found.ok
+        objects.append({"path": str(path), **found.to_dict()})
+        if not as_json:
+            screen.print(tables.verification(path, found))
+    if as_json:
+        tables.print_json(objects)
+    return 0 if fine else 1
+
+
+def _known(key: str) -> tuple[str, Path]:
+    """Id and path of a key; a path that exists may hold the sign between them."""
+    name, sign, path = key.partition("=")
+    return (name, Path(path)) if sign and not Path(key).exists() else (key, Path(key))
+
+
 def inspect_all(files: Sequence[Path], as_json: bool) -> int:
     """Reads one file after another and prints what they carry.
 

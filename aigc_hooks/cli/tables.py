@@ -18,6 +18,7 @@ from rich.text import Text
 from aigc_hooks.artifact import Finding, Reading
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
+from aigc_hooks.security.verification import Verification
 
 # What GB 45438-2025, 6.1 a) and Annex E call the elements.
 ELEMENTS = {
@@ -30,6 +31,9 @@ ELEMENTS = {
     "ReservedCode2": "预留字段2",
 }
 _DEGREES_IN_ENGLISH = {"1": "is generated", "2": "may be generated", "3": "is suspected to be generated"}
+
+STATUSES = {"intact": "完好", "altered": "已被改动", "unsigned": "未签名", "signer unknown": "签名者未知"}
+"""What ``verify`` finds, in Chinese."""
 
 NOT_FOUND = "未发现隐式标识 no label found"
 _NOT_FOUND_NOTE = "不代表内容非生成 this does not mean that the content was not generated"
@@ -66,6 +70,14 @@ def reading(path: Path, found: Reading) -> Group:
     notes += (_NO_PLACE_NOTE,) if found.carrier == "text" else ()
     parts += [_indented(Text(note), 4) for note in notes]
     return Group(*parts, "")
+
+
+def verification(path: Path, found: Verification) -> Group:
+    """What the signature of one file is worth."""
+    colour = {"intact": "bold green", "altered": "bold red"}.get(found.status, "bold yellow")
+    title = Text(f"{STATUSES[found.status]} {found.status}", colour)
+    parts: list[Any] = [Text(str(path), "bold"), _indented(title, 2)]
+    return Group(*parts, *(_indented(Text(reason), 4) for reason in found.reasons), "")
 
 
 def unreadable(path: Path, reason: str) -> Group:

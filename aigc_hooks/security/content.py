@@ -7,9 +7,9 @@ each row of byte ranges of one kind, its kind (four bytes), the bytes of its ran
 | scheme | kinds and their ranges |
 |---|---|
 | png | the data of the chunks IHDR, PLTE, tRNS, IDAT, acTL, fcTL, fdAT |
-| jpeg | ``SEGM``: segments but APP0–APP13, APP15 and COM, from their marker's second byte on; ``SCAN``: behind the first SOS |
+| jpeg | ``SEGM``: segments but APP0–APP13, APP15 and COM, from their second byte on; ``SCAN``: behind the first SOS |
 | webp | the data of the chunks VP8, VP8L, ALPH, ANIM, ANMF |
-| gif | ``HEAD``: what stands before the first block, without the six bytes of the version; ``PICT``: blocks of pictures |
+| gif | ``HEAD``: what stands before the first block, without the version; ``PICT``: blocks of pictures |
 | tiff | ``STRP``: strips and tiles |
 | isobmff | (AVIF, HEIC, MP4, M4A, MOV) ``mdat``: the content of mdat boxes, without items of XMP and Exif |
 | wav | the chunks ``fmt`` and ``data`` |

@@ -322,7 +322,7 @@ def _of_certificate(der: bytes) -> tuple[bytes, tuple[datetime, datetime]]:
     """
     _, start, _ = _element(der, 0)
     _, start, _ = _element(der, start)
-    fields = []
+    fields: list[tuple[int, int, int]] = []
     while len(fields) < 6:  # serial number, algorithm, issuer, validity, subject, key
         tag, content, end = _element(der, start)
         if tag != _EXPLICIT:  # the version, which may be missing

@@ -119,12 +119,14 @@ def _verified(stream: BinaryIO, path: str | os.PathLike[str] | None, known: list
     if isinstance(key, str):
         return Verification("unsigned", (key,), label)
     how = _how(data, key, label)
-    if not how and not data.signs_label:
+    if how is None and not data.signs_label:
         reason = "it signs the content in a way that is not known; nothing can be checked"
         return Verification("unsigned", (reason,), label, algorithm=data.algorithm.title)
-    reasons, faults = [], [] if how else ["the signature is not one of this Label, ContentProducer and ProduceID"]
-    if how:
-        reasons.append(f"Label, ContentProducer and ProduceID are as they were signed with {data.algorithm.title}{how}")
+    reasons, faults = [], []
+    if how is None:
+        faults.append("the signature is not one of this Label, ContentProducer and ProduceID")
+    else:
+        reasons.append(f"Label, ContentProducer and ProduceID are as they were signed ({how})")
     state: Content = "not signed"
     if data.binding is None:
         reasons.append("the signature does not cover the content")
@@ -146,19 +148,19 @@ def _key(data: SecurityData, label: Label, known: list[PinnedKey]) -> bytes | st
             return f"ReservedCode1 holds a key that is not one of {data.algorithm.title}"
         return data.key
     for pin in known:
-        if data.algorithm.fits(pin.spki) and _how(data, pin.spki, label):
+        if data.algorithm.fits(pin.spki) and _how(data, pin.spki, label) is not None:
             return pin.spki
     return "ReservedCode1 holds no public key, and none that is known made its signature"
 
 
-def _how(data: SecurityData, key: bytes, label: Label) -> str:
-    """Empty if the signature does not verify; else a note on what exactly it signs, or a space."""
+def _how(data: SecurityData, key: bytes, label: Label) -> str | None:
+    """How the label was signed; None if the signature does not verify."""
     signed = message(label)
-    if data.algorithm.name != "sm2":
-        return " " if data.algorithm.verifies(key, data.signature, signed) else ""
-    if data.algorithm.verifies(key, data.signature, sm3(signed)):
-        return " (message mode: digest)"
-    return " (message mode: raw)" if data.algorithm.verifies(key, data.signature, signed) else ""
+    if data.algorithm.name == "sm2" and data.algorithm.verifies(key, data.signature, sm3(signed)):
+        return f"{data.algorithm.title}, its digest"
+    if not data.algorithm.verifies(key, data.signature, signed):
+        return None
+    return f"{data.algorithm.title}, the message itself" if data.algorithm.name == "sm2" else data.algorithm.title
 
 
 def _content_fault(data: SecurityData, key: bytes, label: Label, stream: BinaryIO, carrier: str) -> str:
@@ -202,7 +204,7 @@ def _signer(key: bytes, known: list[PinnedKey]) -> tuple[str, str]:
             return pin.key_id, f"the key {short}… is known as {pin.key_id!r}"
     if matching:
         return "", (
-            f"the certificate of key {matching[0].key_id!r} {matching[0].problem}, and a label holds no time that could "
+            f"the certificate of key {matching[0].key_id!r} {matching[0].problem}, and a label holds no time that can "
             "be trusted; give its renewed certificate, or its public key, if you trust what it signed"
         )
     if known:
