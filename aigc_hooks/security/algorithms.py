@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib
 from collections.abc import Callable
@@ -53,24 +54,23 @@ class Algorithm:
         return self.marks in spki[:40]
 
     def load(self, pem: bytes, passphrase: bytes | None) -> Any:
-        """A private key.
+        """A private key; or, as a string, what is wrong with it, which holds no part of it.
 
-        Raises:
-            ConfigError: It cannot be read, or is one of another algorithm. No message holds any part of it.
+        No error is raised here: whoever reports one with its variables would report the key.
         """
         loader = self._module("serialization")
         try:
             key = loader.load_pem_private_key(pem, passphrase)
-        except TypeError as error:  # both libraries say so of a passphrase that is missing, or one too many
-            missing = "is encrypted: name the variable with its passphrase in passphrase_env"
-            raise ConfigError(missing if passphrase is None else f"has no passphrase: {error}") from None
+        except TypeError:  # both libraries say so of a passphrase that is missing, or one too many
+            missing = "is encrypted: name the variable that holds its passphrase in security.passphrase_env"
+            return missing if passphrase is None else "is not encrypted: leave security.passphrase_env away"
         except ValueError:
-            reason = "or the passphrase is wrong" if passphrase else f"make one: {self.make}"
-            raise ConfigError(f"is no private key in PEM, {reason}") from None
-        except Exception:  # an algorithm that the library does not know: each has an error of its own for that
-            raise ConfigError(self._wrong("of another kind")) from None
-        self.check(self.public(key))
-        return key
+            return "is no private key in PEM, " + (
+                "or the passphrase is wrong" if passphrase else f"make one: {self.make}"
+            )
+        except Exception:  # a kind of key that the library does not know: each has an error of its own for that
+            return self._wrong(_decoded(pem))
+        return self.problem(self.public(key)) or key
 
     def public(self, key: Any) -> bytes:
         """The public key of a private key, as a SubjectPublicKeyInfo in DER."""
@@ -78,20 +78,19 @@ class Algorithm:
         made: bytes = key.public_key().public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
         return made
 
-    def check(self, spki: bytes) -> None:
-        """Refuses a public key of another algorithm.
-
-        Raises:
-            ConfigError: It is one, or an RSA key that is too short.
-        """
+    def problem(self, spki: bytes) -> str:
+        """Why a public key is not one that signs this way; empty if it is."""
         if not self.fits(spki):
-            found = next((each.key for each in ALGORITHMS.values() if each.fits(spki)), "of another kind")
-            raise ConfigError(self._wrong(found))
+            return self._wrong(spki)
         if self.name == "rsa" and (bits := self._public_key(spki).key_size) < _LEAST_RSA:
-            raise ConfigError(f"is an RSA key of {bits} bits, and less than {_LEAST_RSA} prove nothing: {self.make}")
+            return f"is an RSA key of {bits} bits, and less than {_LEAST_RSA} prove nothing: {self.make}"
+        return ""
 
-    def _wrong(self, found: str) -> str:
-        return f"is a key {found}, and algorithm = {self.name!r} signs with one {self.key}: {self.make}"
+    def _wrong(self, key: bytes) -> str:
+        found = next((each for each in ALGORITHMS.values() if each.fits(key)), None)
+        instead = f", or set security.algorithm = {found.name!r}" if found else ""
+        kind = found.key if found else "of another kind"
+        return f"is a key {kind}, and {self.name!r} signs with one {self.key}: {self.make}{instead}"
 
     def sign(self, key: Any, message: bytes) -> bytes:
         """The signature of a message."""
@@ -140,6 +139,15 @@ class Algorithm:
             raise ConfigError(
                 f"{self.title} needs {self.library.partition('.')[0]}: pip install 'aigc-hooks[security]'"
             ) from error
+
+
+def _decoded(pem: bytes) -> bytes:
+    """The first block of a PEM file; its beginning tells what kind of key it is."""
+    body = pem.partition(b"-----\n")[2].partition(b"-----")[0]
+    try:
+        return base64.b64decode(body)
+    except ValueError:
+        return b""
 
 
 _ALL = (

@@ -161,21 +161,15 @@ def _load(style: SecurityStyle) -> SigningKey:
         spki, source = pinned.spki, f"security.signer {style.signer!r}"
         sign = _called(_function(style.signer), style.key_id, source)
     else:
-        pem, source = _private_pem(style)
-        passphrase = _variable(style.passphrase_env, "passphrase_env").encode() if style.passphrase_env else None
-        try:
-            key = algorithm.load(pem, passphrase)
-        except ConfigError as error:
-            if "aigc-hooks[security]" in str(error):
-                raise
-            raise ConfigError(f"{source} {error}") from None
+        source = f"security.key_env: the variable {style.key_env}" if style.key_env else f"security.key: {style.key}"
+        key = _private_key(style, algorithm)
+        if isinstance(key, str):
+            raise ConfigError(f"{source} {key}")
         spki = algorithm.public(key)
         sign = _signing(algorithm, key)
     if pinned is not None:
-        try:
-            algorithm.check(pinned.spki)
-        except ConfigError as error:
-            raise ConfigError(f"security.certificate: {style.certificate} {error}") from None
+        if problem := algorithm.problem(pinned.spki):
+            raise ConfigError(f"security.certificate: {style.certificate} {problem}")
         if pinned.spki != spki:
             raise ConfigError(f"security.certificate: {style.certificate} is not of the key in {source}; give its own")
     for name, path in style.trusted:
@@ -192,14 +186,14 @@ def _signing(algorithm: Algorithm, key: Any) -> Callable[[bytes], bytes]:
     return lambda data: algorithm.sign(key, data)
 
 
-def _private_pem(style: SecurityStyle) -> tuple[bytes, str]:
-    """The private key in PEM, and what messages call it."""
+def _private_key(style: SecurityStyle, algorithm: Algorithm) -> Any:
+    """The private key, or, as a string, what is wrong with it."""
+    passphrase = _variable(style.passphrase_env, "passphrase_env").encode() if style.passphrase_env else None
     if style.key_env:
         # Files of variables write line ends as two characters.
-        text = _variable(style.key_env, "key_env").replace("\\n", "\n")
-        return text.encode(), f"security.key_env: the variable {style.key_env}"
+        return algorithm.load(_variable(style.key_env, "key_env").replace("\\n", "\n").encode(), passphrase)
     assert style.key is not None
-    return _read(style.key, "security.key"), f"security.key: {style.key}"
+    return algorithm.load(_read(style.key, "security.key"), passphrase)
 
 
 def _variable(name: str, setting: str) -> str:
