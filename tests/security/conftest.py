@@ -54,8 +54,6 @@ def signing(keys: Path) -> Callable[..., Provider]:
 
     def make(algorithm: str = "sm2", **settings: object) -> Provider:
         key = {} if "signer" in settings or "key_env" in settings else {"key": keys / f"{algorithm}.pem"}
-        return Provider(
-            producer="acme", security={"algorithm": algorithm, "key_id": "2026-01", **key, **settings}
-        )
+        return Provider(producer="acme", security={"algorithm": algorithm, "key_id": "2026-01", **key, **settings})
 
     return make
