@@ -18,11 +18,20 @@ OWN = "aigc-hooks"
 """``Type`` of our own profile: the same form with algorithms that the guide is not known to have."""
 
 _LEAST_RSA = 2048
-# DER of the object identifiers of curves and keys, as they stand in a SubjectPublicKeyInfo.
+_BEGINNING = 40
+# DER of the object identifiers of curves and keys, as they stand in public keys, and in private ones too.
 _SM2_KEY = bytes.fromhex("06072a8648ce3d020106082a811ccf5501822d")
 _P256_KEY = bytes.fromhex("06072a8648ce3d020106082a8648ce3d030107")
 _RSA_KEY = bytes.fromhex("06092a864886f70d010101")
 _ED25519_KEY = bytes.fromhex("06032b6570")
+# What stands around them in a SubjectPublicKeyInfo, and how long that is: the other forms of a point, which libraries
+# take as well, would let bytes be changed unseen.
+_POINT = (bytes.fromhex("30593013"), bytes.fromhex("03420004"), 91)
+_SHAPES = {
+    _SM2_KEY: _POINT,
+    _P256_KEY: _POINT,
+    _ED25519_KEY: (bytes.fromhex("302a3005"), bytes.fromhex("032100"), 44),
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,14 @@ class Algorithm:
 
     def fits(self, spki: bytes) -> bool:
         """Whether a public key, a SubjectPublicKeyInfo in DER, is one of this algorithm."""
-        return self.marks in spki[:40]
+        if self.marks not in _SHAPES:
+            return self.is_meant(spki)
+        before, behind, length = _SHAPES[self.marks]
+        return len(spki) == length and spki.startswith(before + self.marks + behind)
+
+    def is_meant(self, key: bytes) -> bool:
+        """Whether a key in DER, private or public, says that it is one of this algorithm."""
+        return self.marks in key[:_BEGINNING]
 
     def load(self, pem: bytes, passphrase: bytes | None) -> Any:
         """A private key; or, as a string, what is wrong with it, which holds no part of it.
@@ -74,8 +90,11 @@ class Algorithm:
 
     def public(self, key: Any) -> bytes:
         """The public key of a private key, as a SubjectPublicKeyInfo in DER."""
+        return self._encoded(key.public_key())
+
+    def _encoded(self, key: Any) -> bytes:
         forms = self._module("serialization")
-        made: bytes = key.public_key().public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
+        made: bytes = key.public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
         return made
 
     def problem(self, spki: bytes) -> str:
@@ -87,7 +106,7 @@ class Algorithm:
         return ""
 
     def _wrong(self, key: bytes) -> str:
-        found = next((each for each in ALGORITHMS.values() if each.fits(key)), None)
+        found = next((each for each in ALGORITHMS.values() if each.is_meant(key)), None)
         instead = f", or set security.algorithm = {found.name!r}" if found else ""
         kind = found.key if found else "of another kind"
         return f"is a key {kind}, and {self.name!r} signs with one {self.key}: {self.make}{instead}"
@@ -105,7 +124,10 @@ class Algorithm:
         """
         invalid = self._invalid()
         try:
-            self._public_key(spki).verify(signature, message, *self._scheme())
+            key = self._public_key(spki)
+            if self.name == "rsa" and self._encoded(key) != spki:
+                return False
+            key.verify(signature, message, *self._scheme())
         except (invalid, ValueError, TypeError):
             return False
         except Exception as error:  # tongsuopy reports what it cannot decode as an error of the library

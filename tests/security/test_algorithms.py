@@ -84,8 +84,23 @@ def test_the_vectors_of_the_standards_verify_and_nothing_else(name: str) -> None
         broken = signature[:at] + bytes([signature[at] ^ 1]) + signature[at + 1 :]
         assert not algorithm.verifies(key, broken, text), at
     for at in range(len(key)):
-        broken = key[:at] + bytes([key[at] ^ 1]) + key[at + 1 :]
-        assert not algorithm.verifies(broken, signature, text), at
+        for bit in range(8):
+            broken = key[:at] + bytes([key[at] ^ 1 << bit]) + key[at + 1 :]
+            assert not (algorithm.fits(broken) and algorithm.verifies(broken, signature, text)), at
+
+
+def test_every_altered_bit_of_an_rsa_key_and_its_signature_fails(signing: Callable[..., Provider]) -> None:
+    data = SecurityData.from_text(signed(LABEL, signing("rsa")).reserved_code1)
+    key, algorithm = data.key, data.algorithm
+    assert key is not None
+    assert algorithm.verifies(key, data.signature, message(LABEL))
+    for at in range(len(key)):
+        for bit in range(8):
+            broken = key[:at] + bytes([key[at] ^ 1 << bit]) + key[at + 1 :]
+            assert not (algorithm.fits(broken) and algorithm.verifies(broken, data.signature, message(LABEL))), at
+    for at in range(len(data.signature)):
+        broken = data.signature[:at] + bytes([data.signature[at] ^ 1]) + data.signature[at + 1 :]
+        assert not algorithm.verifies(key, broken, message(LABEL)), at
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x30", bytes(64), bytes(200), b"\x30\x06\x02\x01\x00\x02\x01\x00"])
