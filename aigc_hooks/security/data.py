@@ -25,8 +25,8 @@ SHA256 = "2.16.840.1.101.3.4.2.1"
 """Object identifier of its digest: SHA-256 whatever signs, for SM3 takes five times as long."""
 
 _LABEL = "LabelMataData"
-# The spelling is that of real labels; implementations of the guide also have the second.
-_LABEL_KINDS = (_LABEL, "Md", "LabelMetaData")
+# The spelling is that of real labels; some implementations have the second.
+_LABEL_KINDS = (_LABEL, "Md")
 # Honor's. What it signs is not known.
 _OTHER_KIND = "Content"
 _LONGEST = 1 << 16

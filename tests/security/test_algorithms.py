@@ -221,7 +221,7 @@ def test_an_element_that_stands_twice_is_refused(signing: Callable[..., Provider
         SecurityData.from_text(text.replace('"Version":1', '"Version":1,"Version":1'))
 
 
-@pytest.mark.parametrize("kind", ["Md", "LabelMetaData", "LabelMataData"])
+@pytest.mark.parametrize("kind", ["Md", "LabelMataData"])
 def test_the_spellings_of_others_are_read(kind: str, signing: Callable[..., Provider]) -> None:
     text = signed(LABEL, signing("rsa")).reserved_code1
     data = SecurityData.from_text(text.replace("LabelMataData", kind).replace("PubSD", "PubSd"))
