@@ -11,6 +11,7 @@ from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
 from aigc_hooks.implicit.mp4_offsets import Shifts, correct
+from aigc_hooks.implicit.parts import Part
 
 __all__ = ["AVIF", "HEIC", "Box", "boxes", "has_brand"]
 
@@ -56,6 +57,27 @@ def _write(source: Source, target: BinaryIO, text: str) -> None:
 
 def _writer(name: str) -> Callable[[BinaryIO, BinaryIO, str], None]:
     return lambda stream, target, text: _write(Source(stream, name), target, text)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """Of pictures their items, of films and sequences what mdat boxes hold; both without items of XMP and Exif.
+
+    A longer label moves its item and leaves a gap where it was: items are told from gaps, samples of films are not.
+    """
+    top = list(boxes(source, 0, source.size))
+    metas = [heif_items.inside(source, box) for box in top if box.kind == b"meta"]
+    if not any(box.kind == b"moov" for box in top):
+        for inner in filter(None, metas):
+            yield from (Part(b"item", start, length) for start, length in heif_items.pictures(source, inner))
+        return
+    cut = sorted(extent for inner in filter(None, metas) for extent in heif_items.metadata(source, inner))
+    for box in top:
+        if box.kind == b"mdat":
+            at = box.start
+            for start, length in (extent for extent in cut if box.start <= extent[0] < box.end):
+                yield Part(b"mdat", at, max(start - at, 0))
+                at = max(at, start + length)
+            yield Part(b"mdat", at, max(box.end - at, 0))
 
 
 def has_brand(head: bytes, brands: set[bytes]) -> bool:
