@@ -44,15 +44,8 @@ def labels(source: Source, inner: dict[bytes, Box]) -> Iterator[RawLabel]:
             yield from xmp.find(data, f"{source.carrier} mime item")
 
 
-def metadata(source: Source, inner: dict[bytes, Box]) -> Iterator[tuple[int, int]]:
-    """Offset and length of each part of the XMP and Exif items of one meta box."""
-    wanted = set(_wanted(source, inner[b"iinf"]))
-    for _, extents in _located(source, inner, wanted) if wanted else ():
-        yield from extents
-
-
 def pictures(source: Source, inner: dict[bytes, Box]) -> Iterator[tuple[int, int]]:
-    """Offset and length of each part of the other items, in their order.
+    """Offset and length of each part of the other items.
 
     Raises:
         CarrierError: One lies in another item or file, or outside of its box.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, RawLabel
-from aigc_hooks.implicit import heif_items
+from aigc_hooks.implicit import heif_items, mp4_samples
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
@@ -60,24 +60,23 @@ def _writer(name: str) -> Callable[[BinaryIO, BinaryIO, str], None]:
 
 
 def content(source: Source) -> Iterator[Part]:
-    """Of pictures their items, of films and sequences what mdat boxes hold; both without items of XMP and Exif.
+    """Pictures and samples: of files with items what their items and tracks name, of others what mdat boxes hold.
 
-    A longer label moves its item and leaves a gap where it was: items are told from gaps, samples of films are not.
+    Both without items of XMP and Exif: a longer one moves and leaves a gap, which nothing names.
     """
     top = list(boxes(source, 0, source.size))
-    metas = [heif_items.inside(source, box) for box in top if box.kind == b"meta"]
-    if not any(box.kind == b"moov" for box in top):
-        for inner in filter(None, metas):
-            yield from (Part(b"item", start, length) for start, length in heif_items.pictures(source, inner))
+    metas = [inner for box in top if box.kind == b"meta" and (inner := heif_items.inside(source, box))]
+    fragments = any(box.kind == b"moof" for box in top)
+    if not metas or fragments:
+        yield from (Part(b"mdat", box.start, box.end - box.start) for box in top if box.kind == b"mdat")
         return
-    cut = sorted(extent for inner in filter(None, metas) for extent in heif_items.metadata(source, inner))
-    for box in top:
-        if box.kind == b"mdat":
-            at = box.start
-            for start, length in (extent for extent in cut if box.start <= extent[0] < box.end):
-                yield Part(b"mdat", at, max(start - at, 0))
-                at = max(at, start + length)
-            yield Part(b"mdat", at, max(box.end - at, 0))
+    named = [extent for inner in metas for extent in heif_items.pictures(source, inner)]
+    named += [chunk for box in top if box.kind == b"moov" for chunk in mp4_samples.chunks(source, box)]
+    end = 0
+    for start, length in sorted(named):  # a sequence's first picture is often an item and a sample
+        begin = max(start, end)
+        end = max(start + length, end)
+        yield Part(b"mdat", begin, end - begin)
 
 
 def has_brand(head: bytes, brands: set[bytes]) -> bool:

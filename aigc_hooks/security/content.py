@@ -11,8 +11,7 @@ each row of byte ranges of one kind, its kind (four bytes), the bytes of its ran
 | webp | the data of the chunks VP8, VP8L, ALPH, ANIM, ANMF |
 | gif | ``HEAD``: what stands before the first block, without the version; ``PICT``: blocks of pictures |
 | tiff | ``STRP``: strips and tiles |
-| isobmff | (AVIF, HEIC, MP4, M4A, MOV) ``item``: of pictures the items in the order of iloc, without XMP and Exif; \
-``mdat``: of films and sequences the content of mdat boxes, without the same |
+| isobmff | (AVIF, HEIC) ``mdat``: items and samples but XMP and Exif; (MP4, M4A, MOV) the content of mdat boxes |
 | wav | the chunks ``fmt`` and ``data`` |
 | aiff | the chunks COMM and SSND |
 | flac | ``INFO``: STREAMINFO; ``FRAM``: everything behind the metadata |

@@ -73,3 +73,18 @@ def test_exit_codes(arguments: list[str], code: int, status: str, files: Path) -
     done = run(*arguments)
     assert done.exit_code == code, done.output
     assert status in " ".join(done.output.split())
+
+
+def test_a_folder_is_walked(files: Path) -> None:
+    folder = Path("labelled")
+    folder.mkdir()
+    for name in ("own.png", "altered.md"):
+        Path(name).rename(folder / name)
+    (folder / "data.bin").write_bytes(b"\1\2\3\4")
+    done = run("--provider", "acme", "--json", "labelled")
+    assert done.exit_code == 1
+    found = {Path(item["path"]).name: item for item in json.loads(done.stdout)}
+    assert found["own.png"]["status"] == "intact"
+    assert found["altered.md"]["status"] == "altered"
+    assert "skipped" in found["data.bin"]
+    assert run("--key", "own.pub", "labelled", "--exclude", "*.md", "--exclude", "*.bin", "-j", "2").exit_code == 0

@@ -25,6 +25,7 @@ from aigc_hooks.artifact import Artifact, AuditRecord
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.implicit import gif, isobmff, png, tiff, webp
 from aigc_hooks.implicit.bounds import Source
+from aigc_hooks.labels import KEYS
 from aigc_hooks.plugins import hooks
 from aigc_hooks.security import content
 from aigc_hooks.security.data import SecurityData
@@ -434,6 +435,36 @@ def test_neither_do_pictures_labels_by_another_tool(suffix: str, tmp_path: Path,
     assert before is not None
 
 
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "tif", "avif"])
+def test_a_propagator_adds_to_a_signed_label(suffix: str, several: bool, signing: Any, tmp_path: Path) -> None:
+    provider = signing()
+    path = tmp_path / f"a.{suffix}"
+    frames = aigc_hooks.label([picture(), picture().rotate(90)], provider=provider)
+    more = {"save_all": True, "append_images": frames[1:]} if several else {}
+    frames[0].save(path, format="MPO" if several and suffix == "jpg" else None, **more)
+    own = read_label(path).label
+    assert own is not None
+    for code in ("", "x" * 900, "x" * 9_000, "y"):
+        elements = {name: getattr(own, name) for name in KEYS}
+        elements |= {"content_propagator": "b", "propagate_id": "2", "reserved_code2": code}
+        write_label(path, Label.unchecked(**elements))
+        found = verify(path, provider=provider)
+        assert (found.status, found.content) == ("intact", "intact"), found.reasons
+
+
+def test_a_changed_sample_of_a_sequence_is_seen(signing: Any, tmp_path: Path) -> None:
+    provider = signing()
+    path = tmp_path / "a.avif"
+    frames = aigc_hooks.label([picture(), picture().rotate(90), picture().rotate(180)], provider=provider)
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    data = path.read_bytes()
+    for part in isobmff.content(Source(io.BytesIO(data), "AVIF")):
+        for at in range(part.start, part.start + part.length, 97):
+            changed = data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+            assert verify(changed, provider=provider).status == "altered"
+
+
 def test_one_digest_by_hand() -> None:
     """The scheme as its documentation has it, computed without the package."""
     import hashlib
@@ -510,6 +541,64 @@ def test_without_the_key_the_digest_of_other_content_is_dropped(
     aigc_hooks.label(picture(), provider=signer).save(tmp_path / "a.png")
     aigc_hooks.label(tmp_path / "a.png", provider=provider, output=tmp_path / "b.jpg")
     found = verify(tmp_path / "b.jpg", provider=signer)
+    assert (found.status, found.content) == ("intact", "not signed")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "avif"])
+def test_a_converted_picture_keeps_the_signature_and_the_digest_only_where_it_holds(
+    suffix: str, signing: Any, tmp_path: Path
+) -> None:
+    provider = signing()
+    aigc_hooks.label(picture(), provider=provider).save(tmp_path / "a.png")
+    aigc_hooks.convert(tmp_path / "a.png", tmp_path / f"b.{suffix}")
+    found = verify(tmp_path / f"b.{suffix}", provider=provider)
+    assert (found.status, found.content) == ("intact", "intact" if suffix == "png" else "not signed")
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a"])
+def test_a_converted_sound_likewise(suffix: str, signing: Any, tmp_path: Path, command: Callable[..., bytes]) -> None:
+    provider = signing()
+    path = tmp_path / "a.wav"
+    command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "sine=frequency=777:duration=1", path)
+    aigc_hooks.label(path, provider=provider)
+    assert verify(path, provider=provider).content == "intact"
+    aigc_hooks.convert(path, tmp_path / f"b.{suffix}")
+    found = verify(tmp_path / f"b.{suffix}", provider=provider)
+    assert (found.status, found.content) == ("intact", "not signed")
+
+
+# Films
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "covered", "carrier"),
+    [
+        ("mp4", "libx264", "intact", "MP4"),
+        ("mov", "libx264", "intact", "MP4"),
+        ("mkv", "libx264", "not signed", "Matroska"),
+        ("flv", "libx264", "not signed", "FLV"),
+        ("avi", "mpeg4", "not signed", "AVI"),
+    ],
+)
+def test_films(
+    suffix: str, codec: str, covered: str, carrier: str, signing: Any, tmp_path: Path, command: Callable[..., bytes]
+) -> None:
+    provider = signing()
+    path = tmp_path / f"a.{suffix}"
+    source = "testsrc2=size=320x240:rate=10:duration=0.5"
+    command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", source, "-c:v", codec, path)
+    aigc_hooks.label(path, provider=provider)
+    found = verify(path, provider=provider)
+    assert (found.status, found.content) == ("intact", covered)
+    told = f"the signature does not cover the content: {carrier} content has no digest here"
+    assert (told in found.reasons) == (covered == "not signed")
+    if covered == "intact":
+        data = bytearray(path.read_bytes())
+        data[data.rfind(b"mdat") + 40] ^= 1
+        assert verify(bytes(data), provider=provider).status == "altered"
+    other = tmp_path / ("b.mkv" if suffix != "mkv" else "b.mp4")
+    aigc_hooks.convert(path, other)
+    found = verify(other, provider=provider)
     assert (found.status, found.content) == ("intact", "not signed")
 
 
