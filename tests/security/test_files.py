@@ -174,6 +174,14 @@ def test_sound_to_an_object_in_memory(signing: Any) -> None:
     assert verify(buffer, provider=provider).content == "intact"
 
 
+def test_sound_in_a_notebook(signing: Any) -> None:
+    from IPython.display import Audio
+
+    provider = signing()
+    samples = aigc_hooks.label(tone(1.3), rate=RATE, provider=provider)
+    assert verify(Audio(samples, rate=RATE).data, provider=provider).content == "intact"
+
+
 @pytest.mark.parametrize("suffix", FREQUENCIES)
 def test_sound_files_on_disk(suffix: str, signing: Any, tmp_path: Path, command: Callable[..., bytes]) -> None:
     provider = signing("ed25519")
