@@ -54,9 +54,12 @@ if TYPE_CHECKING:
     from aigc_hooks.reading import read_label as read_label
     from aigc_hooks.saving.converting import convert as convert
     from aigc_hooks.saving.writing import write_label as write_label
+    from aigc_hooks.security.verification import Verification as Verification
+    from aigc_hooks.security.verification import verify as verify
     from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
+    from aigc_hooks.styles import SecurityStyle as SecurityStyle
     from aigc_hooks.styles import TextStyle as TextStyle
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
@@ -94,10 +97,12 @@ _HOMES = {
     "Rhythm": "explicit.rhythm",
     "SamplingWatermark": "styles",
     "SceneLabel": "explicit.scene",
+    "SecurityStyle": "styles",
     "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
+    "Verification": "security.verification",
     "WordingError": "errors",
     "check": "checking",
     "convert": "saving.converting",
@@ -111,6 +116,7 @@ _HOMES = {
     "read_label": "reading",
     "save": "labelling",
     "unwrap": "wrapping",
+    "verify": "security.verification",
     "wrap": "wrapping",
     "write_label": "saving.writing",
 }
@@ -146,10 +152,12 @@ __all__ = [
     "Rhythm",
     "SamplingWatermark",
     "SceneLabel",
+    "SecurityStyle",
     "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
+    "Verification",
     "WordingError",
     "check",
     "convert",
@@ -163,6 +171,7 @@ __all__ = [
     "read_label",
     "save",
     "unwrap",
+    "verify",
     "wrap",
     "write_label",
 ]

@@ -64,12 +64,12 @@ def aigc_embed_watermark(artifact: Artifact, label: Label, provider: Provider) -
 
 @hookspec
 def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) -> None:
-    """Attaches the implicit label, so that it reaches the file."""
+    """Attaches the implicit label, so that it reaches the file; asked again where ``aigc_sign`` changed the label."""
 
 
 @hookspec(firstresult=True)
 def aigc_sign(artifact: Artifact, label: Label, provider: Provider) -> bool | None:
-    """Signs the labelled content; nothing writes after it."""
+    """Signs the labelled content; a signature in the label itself goes into a new ``artifact.label``."""
 
 
 @hookspec

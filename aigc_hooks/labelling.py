@@ -267,7 +267,10 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     room.embed_watermark(artifact, made, provider)
     room.write_metadata(artifact, made, provider)
     room.sign(artifact, made, provider)
-    return made
+    if artifact.label is not made:
+        # Signed where it stands: what was attached is the label without its signature.
+        room.write_metadata(artifact, artifact.label, provider)
+    return artifact.label
 
 
 def commit(exemption: Exemption, artifact: Artifact, provider: Provider) -> None:
@@ -383,7 +386,7 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
         outcome = run(artifact, settings)
         if outcome and not artifact.passes:
             assert artifact.label is not None
-            artifact.places += file.put(artifact.content, artifact.label)
+            artifact.places += file.put(artifact.content, artifact.label, settings)
     except LabelError as error:
         forgive(error, settings, source=source, modality="text")
         outcome = ""
@@ -400,7 +403,7 @@ def _label_film(file: Film, provider: Provider, source: str) -> Path:
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)
-    file.save(artifact.label if outcome else None)
+    file.save(artifact.label if outcome else None, settings)
     if outcome:
         record(artifact, outcome, settings)
     return file.target
@@ -415,7 +418,7 @@ def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
     outcome = run(artifact, settings)
     if outcome:
         record(artifact, outcome, settings)
-    file.save(artifact.content, artifact.label if outcome else None)
+    file.save(artifact.content, artifact.label if outcome else None, settings)
     return file.target
 
 

@@ -89,10 +89,14 @@ def tables(name: str, origin: str) -> list[Layer]:
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A table whose files are found from the file that names them, wherever the program was started."""
-    for style, name in (("image", "font"), ("audio", "clip")):
+    for style, name in (("image", "font"), ("audio", "clip"), ("security", "key"), ("security", "certificate")):
         values = table.get(style)
-        if isinstance(values, dict) and isinstance(path := values.get(name), str):
-            table = {**table, style: {**values, name: str(folder.absolute() / Path(path).expanduser())}}
+        if isinstance(values, dict) and isinstance(path := values.get(name), str) and "\n" not in path:
+            table = {**table, style: {**values, name: _from(folder, path)}}
+    security = table.get("security")
+    if isinstance(security, dict) and isinstance(keys := security.get("trusted"), dict):
+        anchored = {key: _from(folder, path) if isinstance(path, str) and path else path for key, path in keys.items()}
+        table = {**table, "security": {**security, "trusted": anchored}}
     if isinstance(url := table.get("audit_url"), str):
         with suppress(ValueError):  # the settings say what is wrong with it
             table = {**table, "audit_url": record_url(url, folder)}
@@ -122,6 +126,10 @@ def record_url(text: str, folder: Path | None = None) -> str:
             f"the record is kept in SQLite (a path) or PostgreSQL (postgresql://user@host/database), found {scheme}://…"
         )
     return f"postgresql{scheme.removeprefix(kind)}://{rest}"
+
+
+def _from(folder: Path, path: str) -> str:
+    return str(folder.absolute() / Path(path).expanduser())
 
 
 def providers_in_file() -> list[str]:

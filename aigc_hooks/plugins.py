@@ -30,6 +30,7 @@ BUILTINS = (
     "aigc_hooks.implicit.plugin",
     "aigc_hooks.explicit.plugin",
     "aigc_hooks.saving.plugin",
+    "aigc_hooks.security.plugin",
     "aigc_hooks.duties.audit",
 )
 

@@ -48,7 +48,7 @@ def read_label(source: Any) -> Reading:
     if is_array(source) or is_tensor(source):
         label = carried(source)
         return Reading("array", () if label is None else (Finding(label, "memory", (), label.to_json()),))
-    with _stream(source) as stream:
+    with opened(source) as stream:
         return read_stream(stream, None)
 
 
@@ -98,12 +98,17 @@ def carrier_of(path: Path) -> Carrier | None:
 
 
 @contextmanager
-def _stream(source: Any) -> Iterator[BinaryIO]:
+def opened(source: Any) -> Iterator[BinaryIO]:
+    """Bytes or a binary file object as a seekable stream at its beginning; the object is left where it was.
+
+    Raises:
+        CarrierError: It has no seek, and is too long to be taken into memory.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
     elif not hasattr(source, "read"):
         raise TypeError(
-            f"read_label takes a path, bytes, a binary file object or a PIL image, found {type(source).__name__}"
+            f"labels are read from a path, bytes, a binary file object or a PIL image, not from {type(source).__name__}"
         )
     elif hasattr(source, "seekable") and source.seekable():
         position = source.tell()

@@ -75,6 +75,13 @@ class _Shelf:
     def add(self, found: _Print, label: Label, provider: Provider) -> None:
         import numpy
 
+        for back in range(1, min(len(self.entries), _MOST_ROWS + 1) + 1):
+            at = (self.made - back) % MOST
+            if self.entries[at][0].produce_id != label.produce_id:
+                break
+            if numpy.array_equal(self.heads[at], found.head):  # remembered again: its label has been signed since
+                self.entries[at] = (label, provider, found)
+                return
         at = self.made % MOST
         self.made += 1
         if at >= len(self.entries):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,10 @@ Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bot
 
 MOST_KEYS = 64
 """How many keys a SynthID watermark may have; each is one layer of its tournament."""
+
+
+_LONGEST_CHOICE = 30
+"""A value for a setting with a few choices is shown up to this length: a key is longer."""
 
 
 class Settings(BaseModel):
@@ -162,6 +167,87 @@ class AudioStyle(Settings):
         return self
 
 
+class SecurityStyle(Settings):
+    """How labels are signed (TC260-PG-202511A), and whose signatures are known.
+
+    It holds no key, only where one is: settings travel, in pickles, in messages and to other processes, and keys must
+    not. Without ``key``, ``key_env`` and ``signer`` nothing is signed.
+
+    Attributes:
+        algorithm: ``"sm2"``: SM3withSM2, and ``"rsa"``: RSA with SHA-256, both in the form of the guide; ``"es256"``:
+            ECDSA on P-256 with SHA-256, and ``"ed25519"``, in a form of our own.
+        key_id: Name of the signing key, by which keys are changed: the old one's public key goes to ``trusted``.
+        key: PEM file with the private key.
+        key_env: Name of an environment variable with the private key in PEM.
+        passphrase_env: Name of an environment variable with the passphrase of the private key.
+        signer: For keys that leave no KMS or HSM: a function ``(key_id, message) -> signature``, as ``"module:name"``
+            or the function itself, if that can be imported. It hashes the message as its algorithm does (SM2 with user
+            id ``1234567812345678``) and returns DER; for Ed25519 and RSA the bare signature.
+        certificate: PEM file with the signing key's certificate or public key. ``signer`` needs one; nothing is signed
+            when it has expired.
+        message: For SM2: ``"digest"`` signs the SM3 digest of the message, as labels of StepFun do; ``"raw"`` the
+            message. Both are verified.
+        content: Whether files also get a signature of their content (``aigc_hooks.security.content``), where their
+            format is known.
+        trusted: Public keys or certificates, PEM files by key id: their signatures tell who signed. The signing key
+            itself is one of them.
+    """
+
+    algorithm: Literal["sm2", "rsa", "es256", "ed25519"] = "sm2"
+    key_id: str = ""
+    key: Path | None = None
+    key_env: str | None = None
+    passphrase_env: str | None = None
+    signer: str | None = None
+    certificate: Path | None = None
+    message: Literal["digest", "raw"] = "digest"
+    content: bool = True
+    trusted: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key to sign with."""
+        return bool(self.key or self.key_env or self.signer)
+
+    @field_validator("key", "key_env", "passphrase_env", "certificate", mode="before")
+    @classmethod
+    def _is_no_key_itself(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, (str, bytes)) and b"-----BEGIN" in (value.encode() if isinstance(value, str) else value):
+            wanted = "the name of an environment variable" if str(info.field_name).endswith("env") else "a path"
+            raise ValueError(f"takes {wanted}, not the key itself, which must not be in settings")
+        return value
+
+    @field_validator("signer", mode="before")
+    @classmethod
+    def _signer_by_name(cls, signer: Any) -> Any:
+        if not callable(signer):
+            return signer
+        module, name = getattr(signer, "__module__", ""), getattr(signer, "__qualname__", "")
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is not signer or not name:  # a method or a closure may hold a key, and would travel with it
+            raise ValueError("takes a function of a module, or its name such as 'acme.kms:sign'")
+        return f"{module}:{name}"
+
+    @field_validator("trusted", mode="before")
+    @classmethod
+    def _trusted_from_table(cls, keys: Any) -> Any:
+        if not isinstance(keys, Mapping):
+            return keys
+        # A tuple, because settings have a hash; an empty path takes a key away that a weaker layer has.
+        return tuple((str(key_id), path) for key_id, path in keys.items() if path)
+
+    @model_validator(mode="after")
+    def _one_key(self) -> SecurityStyle:
+        given = [name for name in ("key", "key_env", "signer") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other: one key signs; older ones go to trusted")
+        if self.signer and self.certificate is None:
+            raise ValueError("signer needs certificate: a PEM file with the certificate or public key of its key")
+        return self
+
+
 def styles_of(model: type[BaseModel]) -> dict[str, type[Settings]]:
     """The settings of a model that are tables of their own, by name."""
     found = {}
@@ -191,17 +277,23 @@ def _faults(error: ValidationError, above: tuple[str, ...] = ()) -> Iterator[tup
 def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[Settings]) -> str:
     source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
     key = ".".join(path)
+    shown = _shown(path, fault, model)
     if fault["type"] == "extra_forbidden":
-        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {_shown(path, fault)})"
+        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {shown})"
     if fault["type"] == "missing":
         return _home(path, model).missing(key, fault["input"])
-    head = f"{source}: {key} = {_shown(path, fault)}" if key else source
+    head = f"{source}: {key} = {shown}" if key else source
     return f"{head}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-def _shown(path: tuple[str, ...], fault: Any) -> str:
-    """The value found, unless it is or may hold the secret keys of a watermark, or the password of a database."""
-    return "…" if {"watermark", "keys", "audit_url"} & set(path) else repr(fault["input"])
+def _shown(path: tuple[str, ...], fault: Any, model: type[Settings]) -> str:
+    """The value found, unless it is or may hold a secret: a watermark's or a signing key, or a database's password."""
+    value = repr(fault["input"])
+    home = _home(path, model)
+    if fault["type"] == "literal_error":
+        return value if len(value) <= _LONGEST_CHOICE else "…"
+    private = home is SecurityStyle or "security" in path or "-----BEGIN" in value
+    return "…" if private or {"watermark", "keys", "audit_url"} & set(path) else value
 
 
 def _holds(values: Any, path: tuple[str, ...]) -> bool:

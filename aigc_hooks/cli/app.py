@@ -294,6 +294,42 @@ def check(
 
 
 @app.command()
+def verify(
+    files: Files,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="[ID=]FILE",
+            help="A public key or certificate that you know, in PEM; may be given several times. [default: those of "
+            "the provider's settings]",
+            show_default=False,
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="Provider whose keys are known. [default: AIGC_HOOKS_PROVIDER, or the base table]", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+    exclude: Exclude = None,
+    processes: Jobs = None,
+) -> None:
+    """Verify the signatures of labels and of their content (验证签名).
+
+    Says of each file whether it is intact, altered, unsigned, or signed by somebody unknown, and why. Exit code 0 if
+    every file is intact and signed by a key that is known. With --json: a list with one object per file; one that
+    cannot be read has "error", one of a folder whose format is not known "skipped".
+    """
+    from aigc_hooks.cli.files import gather, verify_all
+
+    if key and provider is not None:
+        _usage("verify", "give either --key or --provider, not both")
+    raise typer.Exit(verify_all(gather(files, exclude=exclude or ()), key, provider, json, processes))
+
+
+@app.command()
 def plugins(json: Json = False) -> None:
     """List the plugins found (查看插件).
 

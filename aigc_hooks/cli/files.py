@@ -1,4 +1,4 @@
-"""``label`` and ``inspect``: the commands that work through files and whole folders."""
+"""``label``, ``inspect`` and ``verify``: the commands that work through files and whole folders."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, get_args
 
+from aigc_hooks.artifact import Reading
 from aigc_hooks.cli import tables
 from aigc_hooks.folders import remote
 from aigc_hooks.folders.pool import Crash, cores, spread
 from aigc_hooks.folders.walking import is_folder, remove_leftovers, walk
-from aigc_hooks.folders.work import Job, Outcome, Refusal, kind_of, label_one, read_one
+from aigc_hooks.folders.work import Job, Outcome, Refusal, kind_of, label_one, read_one, verify_one
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import resolve
+from aigc_hooks.security.keys import pinned_keys
+from aigc_hooks.security.verification import Verification, keys_of
 from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
 
 R = TypeVar("R")
@@ -299,16 +302,52 @@ def look(
     return [(location, below is not None, answers[n]) for n, (location, below) in enumerate(selection.files)]
 
 
+def verify_all(
+    selection: Selection, keys: Sequence[str] | None, provider: str | None, as_json: bool, processes: int | None
+) -> int:
+    """Verifies every file and prints what it finds.
+
+    Args:
+        selection: The files.
+        keys: What is known, each ``FILE`` or ``ID=FILE``; None takes the keys of the provider.
+        provider: Its name.
+        as_json: Whether programs read it.
+        processes: How many work on it; None: all cores for a folder, one for single files.
+
+    Returns:
+        The exit code: 0 if every file is intact, and signed by a key that is known.
+
+    Raises:
+        ConfigError: A key cannot be read, or a setting is wrong.
+    """
+    known = pinned_keys(dict(map(_known, keys))) if keys else keys_of(provider)
+    work = functools.partial(verify_one, known=known)
+    return _tell_all(selection, look(selection, work, processes, "verifying 验证中"), as_json)
+
+
+def _known(key: str) -> tuple[str, Path]:
+    """Id and path of a key; a path that exists may hold the sign between them."""
+    name, sign, path = key.partition("=")
+    return (name, Path(path)) if sign and not Path(key).exists() else (key, Path(key))
+
+
 def inspect_all(selection: Selection, as_json: bool, processes: int | None) -> int:
     """Reads every file and prints what it carries.
 
     Returns:
         The exit code: 0 if every file holds exactly one conforming label.
     """
+    return _tell_all(selection, look(selection, read_one, processes, "reading 读取中"), as_json)
+
+
+def _tell_all(
+    selection: Selection, answers: Sequence[tuple[str, bool, Reading | Verification | Refusal]], as_json: bool
+) -> int:
+    """Prints what was found in each file; returns the exit code."""
     screen = tables.console()
     objects: list[dict[str, Any]] = []
     fine = not selection.broken
-    for location, walked, found in look(selection, read_one, processes, "reading 读取中"):
+    for location, walked, found in answers:
         if isinstance(found, Refusal):
             fine = False
             skipped = found.unknown and walked
@@ -316,10 +355,15 @@ def inspect_all(selection: Selection, as_json: bool, processes: int | None) -> i
             if not as_json:
                 screen.print(tables.unreadable(location, found.reason, skipped=skipped))
             continue
-        fine = fine and found.conforms
+        if isinstance(found, Verification):
+            fine = fine and found.ok
+            shown = tables.verification(location, found)
+        else:
+            fine = fine and found.conforms
+            shown = tables.reading(location, found)
         objects.append({"path": location, **found.to_dict()})
         if not as_json:
-            screen.print(tables.reading(location, found))
+            screen.print(shown)
     for location, reason in selection.broken:
         objects.append({"path": location, "error": reason})
         if not as_json:

@@ -19,6 +19,7 @@ from aigc_hooks.artifact import Finding, Reading
 from aigc_hooks.checks.report import Report
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
+from aigc_hooks.security.verification import Verification
 
 # What GB 45438-2025, 6.1 a) and Annex E call the elements.
 ELEMENTS = {
@@ -31,6 +32,9 @@ ELEMENTS = {
     "ReservedCode2": "预留字段2",
 }
 _DEGREES_IN_ENGLISH = {"1": "is generated", "2": "may be generated", "3": "is suspected to be generated"}
+
+STATUSES = {"intact": "完好", "altered": "已被改动", "unsigned": "未签名", "signer unknown": "签名者未知"}
+"""What ``verify`` finds, in Chinese."""
 
 NOT_FOUND = "未发现隐式标识 no label found"
 _NOT_FOUND_NOTE = "不代表内容非生成 this does not mean that the content was not generated"
@@ -73,6 +77,14 @@ def unreadable(path: str, reason: str, *, skipped: bool = False) -> Group:
     """A file whose labels could not be read, or one of a folder that was skipped because its format is not known."""
     what = ("跳过 skipped: ", "bold yellow") if skipped else ("无法读取 cannot be read: ", "bold red")
     return Group(Text(path, "bold"), _indented(Text.assemble(what, reason), 2), "")
+
+
+def verification(path: str, found: Verification) -> Group:
+    """What the signature of one file is worth."""
+    colour = {"intact": "bold green", "altered": "bold red"}.get(found.status, "bold yellow")
+    title = Text(f"{STATUSES[found.status]} {found.status}", colour)
+    parts: list[Any] = [Text(path, "bold"), _indented(title, 2)]
+    return Group(*parts, *(_indented(Text(reason), 4) for reason in found.reasons), "")
 
 
 _STATUSES = {"pass": ("通过 pass", "green"), "fail": ("不通过 fail", "bold red"), "unknown": ("未知 unknown", "yellow")}

@@ -1,4 +1,7 @@
-"""What is done with one file of many: label, read or judge it. Each returns what became of it and raises nothing."""
+"""What is done with one file of many: it is labelled, read, judged or verified.
+
+Each function returns what became of it, and raises nothing that is the file's fault.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from aigc_hooks.artifact import Reading
 from aigc_hooks.checking import check
 from aigc_hooks.checks.report import Report
 from aigc_hooks.checks.sounds import FORMATS as SOUNDS
-from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
+from aigc_hooks.errors import AIGCHooksError, CarrierError, ConfigError, UnsupportedCarrierError
 from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
 from aigc_hooks.implicit.markdown import TEXT
@@ -21,6 +24,8 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
 from aigc_hooks.saving.recordings import is_sound
+from aigc_hooks.security.keys import PinnedKey
+from aigc_hooks.security.verification import Verification, verified
 
 _HEAD = 4096
 """How many bytes of a file are enough to tell its format."""
@@ -198,6 +203,21 @@ def read_one(location: str) -> Reading | Refusal:
     try:
         with remote.opened(location) as stream:
             return read_stream(stream, _path(location))
+    except Exception as error:
+        return _refused(error, location)
+
+
+def verify_one(location: str, known: list[PinnedKey]) -> Verification | Refusal:
+    """What the signature of one file of many is worth, or why it cannot be read.
+
+    Raises:
+        ConfigError: The library of its algorithm is missing.
+    """
+    try:
+        with remote.opened(location) as stream:
+            return verified(stream, _path(location), known)
+    except ConfigError:
+        raise
     except Exception as error:
         return _refused(error, location)
 

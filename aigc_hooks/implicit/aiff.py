@@ -16,6 +16,7 @@ from aigc_hooks.implicit import id3
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.mpeg import NOT_IN_GUIDE
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "AIFF ID3 TXXX AIGC"
 """Place of the label."""
@@ -93,6 +94,13 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
 
 def _put(target: BinaryIO, tag: bytes) -> None:
     target.write(_HEAD.pack(_KIND, len(tag)) + tag + b"\0" * (len(tag) % 2))
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The samples, and how they are laid: COMM and SSND."""
+    return (
+        Part(chunk.kind, chunk.start, chunk.length) for chunk in _chunks(source) if chunk.kind in (b"COMM", b"SSND")
+    )
 
 
 def _sniff(head: bytes) -> bool:

@@ -16,12 +16,14 @@ from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.field import meant
 from aigc_hooks.implicit.mpeg import NOT_IN_GUIDE
 from aigc_hooks.implicit.mutagens import guarded, mutagen
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "ASF attribute AIGC"
 """Place of the label."""
 
 _MAGIC = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _MAX_VALUE = 65_534
 _MIN_OBJECT = 24
 
@@ -51,6 +53,18 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         if meant(name, str(value)):
             wrong = () if name == FIELD_NAME else (f"the attribute is named {name[:60]!r}, not {FIELD_NAME!r}",)
             yield RawLabel(PLACE, str(value), (NOT_IN_GUIDE, *wrong))
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The sound: the data object."""
+    offset = 0
+    while offset + _MIN_OBJECT <= source.size:
+        head = source.read(offset, _MIN_OBJECT, "object header")
+        source.step(offset)
+        size = max(int.from_bytes(head[16:], "little"), _MIN_OBJECT)
+        if head[:16] == _DATA:
+            yield Part(b"DATA", offset + _MIN_OBJECT, min(size, source.size - offset) - _MIN_OBJECT)
+        offset += size
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

@@ -10,6 +10,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import vorbis
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "FLAC comment AIGC"
 """Place of the label."""
@@ -99,6 +100,16 @@ def put(source: Source, target: BinaryIO, text: str, offset: int = 0) -> None:
         else:
             target.write(content)
     copy(source.stream, target, blocks[-1].end)
+
+
+def content(source: Source, offset: int = 0) -> Iterator[Part]:
+    """The sound: STREAMINFO, and everything behind the metadata."""
+    end = offset
+    for block in _blocks(source, offset):
+        if block.kind == _STREAMINFO:
+            yield Part(b"INFO", block.start, block.end - block.start)
+        end = block.end
+    yield Part(b"FRAM", end, source.size - end)
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

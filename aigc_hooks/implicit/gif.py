@@ -11,6 +11,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import field, xmp
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "GIF XMP DataXMP"
 """Place of the label."""
@@ -215,6 +216,14 @@ def _joined(data: bytes) -> bytes:
 def _table(flags: int) -> int:
     """Size in bytes of the colour table that these flags announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: what stands before the first block, without the version, and pictures with their graphic control."""
+    yield Part(b"HEAD", 6, 7 + _table(source.read(0, 13, "GIF header")[10]))
+    for block in _blocks(source):
+        if block.kind in (_IMAGE, _GRAPHIC_CONTROL, _PLAIN_TEXT):
+            yield Part(b"PICT", block.start, block.end - block.start)
 
 
 def _sniff(head: bytes) -> bool:

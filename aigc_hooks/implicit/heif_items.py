@@ -44,6 +44,28 @@ def labels(source: Source, inner: dict[bytes, Box]) -> Iterator[RawLabel]:
             yield from xmp.find(data, f"{source.carrier} mime item")
 
 
+def pictures(source: Source, inner: dict[bytes, Box]) -> Iterator[tuple[int, int]]:
+    """Offset and length of each part of the other items.
+
+    Raises:
+        CarrierError: One lies in another item or file, or outside of its box.
+    """
+    box = inner[b"iloc"]
+    others = _wanted(source, inner[b"iinf"])
+    for item in Places(source, box).items:
+        if item.number in others:
+            continue
+        area = inner.get(b"idat") if item.method == 1 else Box(b"file", 0, source.size)
+        if item.method > 1 or item.elsewhere or area is None:
+            raise source.fault(box.start, f"item {item.number} is located in a way that is not supported")
+        for _, offset, length in item.extents:
+            start = area.start + item.base + offset
+            length = length or area.end - start  # 0: all of it
+            if length < 0 or start + length > area.end:
+                raise source.fault(box.start, f"item {item.number} of {length} bytes ends after its box")
+            yield start, length
+
+
 def _wanted(source: Source, box: Box) -> dict[int, bytes]:
     """The item type, by item number, of the items that can hold a label."""
     head = Cursor(source, Box(box.kind, box.start, min(box.end, box.start + 8)))

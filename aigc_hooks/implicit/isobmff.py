@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, RawLabel
-from aigc_hooks.implicit import heif_items
+from aigc_hooks.implicit import heif_items, mp4_samples
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
 from aigc_hooks.implicit.mp4_offsets import Shifts, correct
+from aigc_hooks.implicit.parts import Part
 
 __all__ = ["AVIF", "HEIC", "Box", "boxes", "has_brand"]
 
@@ -56,6 +57,26 @@ def _write(source: Source, target: BinaryIO, text: str) -> None:
 
 def _writer(name: str) -> Callable[[BinaryIO, BinaryIO, str], None]:
     return lambda stream, target, text: _write(Source(stream, name), target, text)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """Pictures and samples: of files with items what their items and tracks name, of others what mdat boxes hold.
+
+    Both without items of XMP and Exif: a longer one moves and leaves a gap, which nothing names.
+    """
+    top = list(boxes(source, 0, source.size))
+    metas = [inner for box in top if box.kind == b"meta" and (inner := heif_items.inside(source, box))]
+    fragments = any(box.kind == b"moof" for box in top)
+    if not metas or fragments:
+        yield from (Part(b"mdat", box.start, box.end - box.start) for box in top if box.kind == b"mdat")
+        return
+    named = [extent for inner in metas for extent in heif_items.pictures(source, inner)]
+    named += [chunk for box in top if box.kind == b"moov" for chunk in mp4_samples.chunks(source, box)]
+    end = 0
+    for start, length in sorted(named):  # a sequence's first picture is often an item and a sample
+        begin = max(start, end)
+        end = max(start + length, end)
+        yield Part(b"mdat", begin, end - begin)
 
 
 def has_brand(head: bytes, brands: set[bytes]) -> bool:

@@ -12,6 +12,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import exif, field, mpf, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "JPEG APP1 XMP"
 """Place of the label."""
@@ -32,6 +33,7 @@ _OWN_TEXT = "the label is bare text in segment {}, a place that the guides do no
 _APP0, _APP1, _APP2, _APP11, _APP15, _COM, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xEB, 0xEF, 0xFE, 0xDA, 0xD9
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _MAX_FILL = 1 << 16
+_ADOBE = 0xEE
 
 
 class _Segment(NamedTuple):
@@ -255,6 +257,22 @@ def _extended(parts: list[_Part]) -> tuple[bytes, bytes]:
 
 def _stored(marker: int, data: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(data) + 2).to_bytes(2, "big") + data
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: every segment but APP0 to APP13, APP15 and COM, and everything from the first SOS on."""
+    offset = 2
+    for _ in range(MAX_PARTS):
+        marker, offset = _marker(source, offset)
+        if marker in (_SOS, _EOI):
+            break
+        if marker in _STANDALONE:
+            continue
+        length = int.from_bytes(source.read(offset, 2, "segment length"), "big")
+        if marker == _ADOBE or not (marker == _COM or _APP0 <= marker <= _APP15):
+            yield Part(b"SEGM", offset - 1, length + 1)  # with the second byte of its marker
+        offset += max(length, 2)
+    yield Part(b"SCAN", offset, source.size - offset)
 
 
 def _sniff(head: bytes) -> bool:

@@ -164,8 +164,21 @@ def _head(source: Source, count: int) -> str:
             return data[len(mark) :].decode(encoding, "replace")
     if not data.startswith(b"---") and (offset := data.find(b"\0")) >= 0:
         raise source.fault(offset, "a NUL byte, which no text holds")
+    return decoded(data, whole=False)
+
+
+def decoded(data: bytes, *, whole: bool = True) -> str:
+    """The text of a file; a byte order mark tells its encoding, or else it is UTF-8, or if not, GB18030.
+
+    Args:
+        data: Its bytes.
+        whole: Whether these are all: otherwise a character that is cut off at the end is left out.
+    """
+    for mark, encoding in BOMS.items():
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
     try:
-        return codecs.getincrementaldecoder("utf-8")().decode(data)
+        return codecs.getincrementaldecoder("utf-8")().decode(data, whole)
     except UnicodeDecodeError:
         return data.decode("gb18030", "replace")
 

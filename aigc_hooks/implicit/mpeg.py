@@ -13,6 +13,7 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import flac, id3
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part
 
 NOT_IN_GUIDE = "no guide is known that has a place for the label in this format"
 """Defect of a label where it can only stand by custom."""
@@ -35,6 +36,15 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         yield from id3.find(tag, id3.PLACE, (*defects, _SECOND) if index else defects)
     if head == flac.MAGIC:
         yield from flac.find(source, after)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The sound: everything behind the ID3v2 tags; of FLAC behind a tag, that of FLAC."""
+    tags = list(id3.tags(source))
+    after = tags[-1].after if tags else 0
+    if source.read(after, min(4, source.size - after)) == flac.MAGIC:
+        return flac.content(source, after)
+    return iter([Part(b"FRAM", after, source.size - after)])
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

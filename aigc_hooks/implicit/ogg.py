@@ -17,6 +17,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import vorbis
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "Ogg comment AIGC"
 """Place of the label."""
@@ -129,6 +130,21 @@ def _writer(name: str, codec: _Codec) -> Callable[[BinaryIO, BinaryIO, str], Non
         copy(stream, target, offset)
 
     return write
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The sound: what the pages hold, without the comments, which are the second packet of the first stream."""
+    first, comments = _page(source, 0), _comment_pages(source)
+    left = len(_packets(source, comments)[0])
+    within = {page.start for page in comments}
+    page = first
+    while True:
+        skipped = min(left, page.after - page.body) if page.start in within else 0
+        left -= skipped
+        yield Part(b"PAGE", page.body + skipped, page.after - page.body - skipped)
+        if page.after + HEAD.size > source.size:
+            return
+        page = _page(source, page.after)
 
 
 def _paginated(old: list[_Page], lacing: bytes, data: bytes) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,6 +25,7 @@ _MAX_KEYWORD = 79
 _HEAD = Struct(">I4s")
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
 _PIXELS = {b"IDAT", b"fcTL", b"IEND"}  # or what stands before them
+_CONTENT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"}
 
 
 class _Chunk(NamedTuple):
@@ -201,6 +203,28 @@ def _itxt(packet: bytes) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return _HEAD.pack(len(data), kind) + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big")
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: the data of IHDR, PLTE, tRNS and IDAT, and of an animation acTL, fcTL and fdAT."""
+    offset = 8
+    while offset + 8 <= source.size:
+        length, kind = _HEAD.unpack(source.read(offset, 8, "chunk header"))
+        source.step(offset)
+        if kind in _CONTENT:
+            yield Part(kind, offset + 8, length)
+        offset += 12 + length
+
+
+def checked(data: bytes, at: int) -> bytes:
+    """A file with the right checksum for the chunk that holds an offset, whose data have been changed."""
+    offset = 8
+    while True:
+        length, _ = _HEAD.unpack_from(data, offset)
+        end = offset + 8 + length
+        if at < end + 4:
+            return data[:end] + zlib.crc32(data[offset + 4 : end]).to_bytes(4, "big") + data[end + 4 :]
+        offset = end + 4
 
 
 def _sniff(head: bytes) -> bool:

@@ -16,6 +16,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import riff_chunks
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.implicit.riff_chunks import HEAD, KIND, Form
 
 PLACE = "WAV AIGC chunk"
@@ -165,6 +166,13 @@ def _tell(target: BinaryIO, length: int, sound: int, sizes: int | None) -> None:
 def label_chunk(text: str) -> bytes:
     """The chunk that holds the label."""
     return riff_chunks.packed(KIND, text.encode())
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The samples, and how they are laid: fmt and data."""
+    return (
+        Part(chunk.kind, chunk.start, chunk.length) for chunk in _chunks(source) if chunk.kind in (b"fmt ", b"data")
+    )
 
 
 def _sniff(head: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.ifd import Directories, Entry, is_tiff
+from aigc_hooks.implicit.parts import Part
 
 PLACE = "TIFF tag 700"
 """Place of the label."""
@@ -23,6 +25,9 @@ UNDEFINED = 7
 
 _TYPES = {1, UNDEFINED}  # ExifTool writes 1 (byte), the guide has 7
 _WORD = 8  # of BigTIFF; TIFF asks for two bytes only
+# Where strips and tiles lie, and how long they are.
+_PIXELS = ((273, 279), (324, 325))
+_NUMBERS = {3: "H", 4: "L", 16: "Q"}
 
 
 def _walk(source: Source) -> Iterator[RawLabel]:
@@ -128,6 +133,24 @@ class _Copy:
         end = self._target.seek(0, 2)
         self._target.write(bytes(-end % _WORD) + data)
         return end + -end % _WORD
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: the strips and tiles of every picture."""
+    directories = Directories(source)
+    for entries in directories.chain():
+        for places, lengths in _PIXELS:
+            if places in entries and lengths in entries:
+                starts, counts = (_numbers(directories, entries[tag]) for tag in (places, lengths))
+                for start, count in zip(starts, counts, strict=False):
+                    source.step(start)
+                    yield Part(b"STRP", start, count)
+
+
+def _numbers(directories: Directories, entry: Entry) -> tuple[int, ...]:
+    code = _NUMBERS.get(entry.kind, "B")
+    data = directories.value(entry, "list of strips")
+    return struct.unpack(f"{directories.order}{len(data) // struct.calcsize('=' + code)}{code}", data)
 
 
 CARRIER = Carrier("TIFF", (".tif", ".tiff"), is_tiff, reader("TIFF", _walk), _write, medium="image")

@@ -11,6 +11,7 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
+from aigc_hooks.implicit.parts import Part, chunks
 
 PLACE = "WebP XMP"
 """Place of the label."""
@@ -21,6 +22,7 @@ _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x04, 0x08, 0x10, 0x20
 _EXTENDED_SIZE = 10
 _LOSSLESS_MARK = 0x2F
 _LARGEST = 0xFFFFFFFE  # of the length in the RIFF header, which is even
+_CONTENT = (b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
 _UNANNOUNCED = "the VP8X chunk does not announce XMP: other readers skip it"
 
 
@@ -135,6 +137,11 @@ def _announced(source: Source, chunks: dict[bytes, _Chunk]) -> Edit:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return _HEAD.pack(kind, len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The pixels: VP8, VP8L and ALPH, and of an animation ANIM and ANMF."""
+    return chunks(source, 12, _HEAD, _CONTENT)
 
 
 def _sniff(head: bytes) -> bool:

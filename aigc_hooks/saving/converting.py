@@ -14,13 +14,15 @@ from aigc_hooks.labels import Label
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving import recordings
 from aigc_hooks.saving.writing import write_label
+from aigc_hooks.security.signing import kept
 
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **params: Any) -> Path:
     """Writes a labelled picture, sound or film in another format, with its implicit label (Measures, article 10).
 
     The visible or audible label is part of the content and comes along. The implicit one keeps all its values, whoever
-    wrote it. Pictures and sounds are encoded anew; the streams of a film are copied into the other container.
+    wrote it, and its signature; the signed digest of content that is not the same any more goes. Pictures and sounds
+    are encoded anew; the streams of a film are copied into the other container.
 
     Args:
         source: The file.
@@ -55,6 +57,8 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **pa
     with tempfile.TemporaryDirectory(dir=new.parent, prefix=".aigc_hooks") as folder:
         made = Path(folder) / f"converted{new.suffix}"
         written(old, made, params)
+        with made.open("rb") as stream:
+            label = kept(label, stream, made)
         return write_label(made, label, output=new)
 
 

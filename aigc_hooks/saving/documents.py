@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from aigc_hooks.artifact import SNIFFED, Finding
@@ -16,8 +17,10 @@ from aigc_hooks.implicit import front_matter, markdown
 from aigc_hooks.implicit.field import parse
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider
 from aigc_hooks.reading import known_carrier, read_label
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.security.signing import bound
 
 SUFFIXES = (".txt", ".md", ".markdown")
 """File name endings of the texts that are labelled as files."""
@@ -157,12 +160,13 @@ class TextFile:
     def _is_markdown(self) -> bool:
         return self.target.suffix.lower() in markdown.CARRIER.suffixes
 
-    def put(self, labelled: str, label: Label) -> list[str]:
+    def put(self, labelled: str, label: Label, provider: Provider) -> list[str]:
         """Takes the labels in.
 
         Args:
             labelled: ``content`` with the visible label.
             label: The implicit label, for Markdown.
+            provider: Whose key signs.
 
         Returns:
             Where the implicit label is now.
@@ -171,6 +175,23 @@ class TextFile:
             CarrierError: The front matter cannot take the label.
             LabelError: The file's encoding lacks a character of a label, or the implicit label did not arrive.
         """
+        data = self._with(labelled, label)
+        if self._is_markdown:
+            signed = bound(label, provider, BytesIO(data), self.target)
+            data, label = (data, label) if signed == label else (self._with(labelled, signed), signed)
+            found = [finding.label for finding in read_label(data).findings]
+            if found != [label]:
+                raise LabelError(
+                    f"{self.target} should hold the label {label.to_json()} once, found {len(found)}: "
+                    f"{'; '.join(map(str, found))}",
+                    stage="read_back",
+                )
+        self.unchanged = self.unchanged and data == self.data
+        self.data = data
+        return [front_matter.PLACE] if self._is_markdown else []
+
+    def _with(self, labelled: str, label: Label) -> bytes:
+        """The file with its labels."""
         front, done = [], 0
         for edit in self._edits(label):
             front += [self.text[done : edit.start], edit.text]
@@ -184,18 +205,7 @@ class TextFile:
         else:
             before, after = labelled[:at], labelled[at + len(self._content) :]
             middle = self._encoded(before, self._end) + self.data[first:last] + self._encoded(after, self._end)
-        data = self.mark + self._encoded("".join(front)) + middle + self.data[last:]
-        if self._is_markdown:
-            found = [finding.label for finding in read_label(data).findings]
-            if found != [label]:
-                raise LabelError(
-                    f"{self.target} should hold the label {label.to_json()} once, found {len(found)}: "
-                    f"{'; '.join(map(str, found))}",
-                    stage="read_back",
-                )
-        self.unchanged = self.unchanged and data == self.data
-        self.data = data
-        return [front_matter.PLACE] if self._is_markdown else []
+        return self.mark + self._encoded("".join(front)) + middle + self.data[last:]
 
     def _edits(self, label: Label) -> list[markdown.Edit]:
         if not self._is_markdown:

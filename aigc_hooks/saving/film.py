@@ -23,6 +23,7 @@ from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving.writing import write_label
+from aigc_hooks.security.signing import bound
 
 MOST_PIXELS = 1 << 26
 """Largest picture that is decoded: 64 million pixels."""
@@ -143,11 +144,12 @@ class Film(Drawable):
         except av.error.FFmpegError as error:
             raise CarrierError(f"{self.source} is damaged: {error.strerror or error}") from error
 
-    def save(self, label: Label | None) -> None:
+    def save(self, label: Label | None, provider: Provider) -> None:
         """Writes the film, whole or not at all.
 
         Args:
             label: The implicit label; None where it goes without one.
+            provider: Whose key signs.
 
         Raises:
             CarrierError: It is damaged, ends early, or is of a codec that cannot be encoded here.
@@ -166,6 +168,8 @@ class Film(Drawable):
                 except (av.error.FFmpegError, ValueError) as error:
                     raise CarrierError(f"{self.source} cannot be written anew: {error}") from error
             if label is not None:
+                with made.open("rb") as stream:
+                    label = bound(label, provider, stream, made)
                 write_label(made, label, output=self.target)
             elif made != self.source:
                 made.replace(self.target)

@@ -26,12 +26,14 @@ from PIL import Image
 from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.carry import Mark, carry, mark_of
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.labels import Label
 from aigc_hooks.media import pictures_in
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import active
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving import encoders
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.security import signing
 
 _ORIGINAL = "__aigc_hooks_original__"
 # Some savers save parts of their file through other savers; the outermost one labels.
@@ -162,17 +164,21 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
             "save_all=True and append_images=[…]",
             stage="save",
         )
+    blank = signing.blank(mark.label, active(mark.provider)) if mark.label.reserved_code1 else None
+    label = blank.label if blank else signing.unbound(mark.label)
     arguments = im.encoderinfo
     token = _within.set(True)
     try:
-        im.encoderinfo = {**arguments, **place.arguments(im, mark.label)}
+        im.encoderinfo = {**arguments, **place.arguments(im, label)}
         encoded = BytesIO()
         handler(im, encoded, filename)
     finally:
         im.encoderinfo = arguments
         _within.reset(token)
-    data = place.finish(encoded.getvalue(), arguments, mark.label)
-    _read_back(name, data, mark)
+    data = place.finish(encoded.getvalue(), arguments, label)
+    if blank is not None:
+        data, label = blank.filled(data, name)
+    _read_back(name, data, label)
     _write(fp, data)
     if hasattr(fp, "flush"):  # as Pillow's encoders do
         fp.flush()
@@ -208,13 +214,13 @@ def _without_place(name: str, mark: Mark) -> None:
     hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), provider)
 
 
-def _read_back(name: str, data: bytes, mark: Mark) -> None:
+def _read_back(name: str, data: bytes, label: Label) -> None:
     """Checks that the encoded file holds exactly this label: an encoder's silence proves nothing."""
     labels = [finding.label for finding in read_label(data).findings]
-    if labels != [mark.label]:
-        found = "none" if not labels else f"{len(labels)}: " + "; ".join(str(label) for label in labels)
+    if labels != [label]:
+        found = "none" if not labels else f"{len(labels)}: " + "; ".join(map(str, labels))
         raise LabelError(
-            f"the encoded {name} should hold the label {mark.label.to_json()} once, found {found}. If exif=, pnginfo= "
+            f"the encoded {name} should hold the label {label.to_json()} once, found {found}. If exif=, pnginfo= "
             "or tiffinfo= brings another label, leave it out",
             stage="read_back",
         )

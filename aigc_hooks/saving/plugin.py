@@ -101,13 +101,18 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             teaching.install()
             bare = artifact.exemption is not None and not artifact.visible
             sounds.remember(artifact.content, int(artifact.rate), label, provider, bare=bare)
-            artifact.places.append("memory")
+            _place(artifact, "memory")
         return
     if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):
         carry(artifact.content, label, provider, artifact.covered)
-        artifact.places.append("info")
+        _place(artifact, "info")
     elif is_array(artifact.content) or is_tensor(artifact.content):
         carry(artifact.content, label, provider, artifact.covered)
-        artifact.places.append("memory")
+        _place(artifact, "memory")
+
+
+def _place(artifact: Artifact, name: str) -> None:
+    if name not in artifact.places:  # a label that was signed is attached again
+        artifact.places.append(name)

@@ -19,9 +19,11 @@ from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import mp4, mpeg, riff
 from aigc_hooks.labels import FIELD_NAME, Label
 from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
+from aigc_hooks.security.signing import bound
 
 _HEAD = 64
 _TAGGED = 1 << 20
@@ -97,14 +99,21 @@ class Recording:
         _refuse_losses(source)
         return cls(source, target, samples, rate, list(findings), form)
 
-    def save(self, samples: Any, label: Label | None) -> None:
+    def save(self, samples: Any, label: Label | None, provider: Provider) -> None:
         """Writes the file with other samples and its label, whole or not at all; tags are kept.
+
+        Args:
+            samples: Its samples as they are now.
+            label: Its label, or None.
+            provider: Whose key signs.
 
         Raises:
             LabelError: The label did not arrive; the old file is as it was.
         """
         if samples is self.samples:  # nothing to encode anew
             if label is not None:
+                with self.source.open("rb") as stream:
+                    label = bound(label, provider, stream)
                 write_label(self.source, label, output=self.target)
             elif self.source != self.target:
                 shutil.copyfile(self.source, self.target)
@@ -116,6 +125,10 @@ class Recording:
             made = self._spliced(spliced, samples, label)
         else:
             made = self._encoded(samples, label)
+        if label is not None and (signed := bound(label, provider, io.BytesIO(made))) != label:
+            buffer, label = io.BytesIO(made), signed
+            _embed(buffer, label)
+            made = buffer.getvalue()
         with replacing(self.target, durable=True) as target:
             target.write(made)
         if label is not None and [finding.label for finding in read_label(self.target).findings] != [label]:

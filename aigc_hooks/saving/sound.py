@@ -19,6 +19,7 @@ from aigc_hooks.provider import Provider, active
 from aigc_hooks.reading import read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
+from aigc_hooks.security.signing import bound, unbound
 
 Found = tuple[Label, Provider]
 
@@ -36,6 +37,7 @@ def embed(found: Found, file: Any, form: str) -> None:
     """
     label, provider = found
     path = Path(file) if isinstance(file, (str, Path)) else None
+    label = _bound(label, provider, file, path)
     if path is not None and form in ("WAV", "WAVEX"):
         with path.open("r+b") as opened:
             riff.append(opened, label.to_json())
@@ -49,6 +51,14 @@ def embed(found: Found, file: Any, form: str) -> None:
         _check(file, path, label)
     record = AuditRecord.now("labelled", "audio", source="save", label=label, places=[f"{form} file"])
     hooks(provider).audit(record, provider)
+
+
+def _bound(label: Label, provider: Provider, file: Any, path: Path | None) -> Label:
+    if path is not None:
+        with path.open("rb") as stream:
+            return bound(label, provider, stream)
+    # What cannot be read has no digest: its label is signed without.
+    return bound(label, provider, file) if file.readable() and file.seekable() else unbound(label)
 
 
 def _rewrite(file: Any, label: Label) -> None:

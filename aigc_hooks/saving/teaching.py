@@ -22,6 +22,7 @@ from typing import Any
 from aigc_hooks import sounds
 from aigc_hooks.implicit import riff
 from aigc_hooks.saving.sound import Found, embed, refuse
+from aigc_hooks.security.signing import bound
 
 _SECONDS = 12
 """How much of the beginning and of the end of a sound is kept until it is written, and its label is looked for."""
@@ -148,7 +149,7 @@ def _teach_ipython(module: Any) -> None:
     def _make_wav(data: Any, rate: int, normalize: bool) -> bytes:
         made = io.BytesIO(plain(data, rate, normalize))
         if (found := sounds.label_of(_rows(data), int(rate))) is not None:
-            riff.append(made, found[0].to_json())
+            riff.append(made, bound(*found, made).to_json())
         return made.getvalue()
 
     setattr(_make_wav, _ORIGINAL, plain)
@@ -185,9 +186,9 @@ def _scipy_write(*args: Any, **kwargs: Any) -> Any:
 def written_by_scipy(*args: Any, **kwargs: Any) -> Any:
     """``scipy.io.wavfile.write(filename, rate, data)``."""
     original = getattr(sys.modules["scipy.io.wavfile"].write, _ORIGINAL)
-    bound = inspect.signature(original).bind(*args, **kwargs).arguments
+    given = inspect.signature(original).bind(*args, **kwargs).arguments
     result = original(*args, **kwargs)
-    file, rate, data = bound["filename"], bound["rate"], bound["data"]
+    file, rate, data = given["filename"], given["rate"], given["data"]
     if (found := sounds.label_of(data, int(rate))) is not None:
         embed(found, file if hasattr(file, "write") else Path(file), "WAV")
     return result
