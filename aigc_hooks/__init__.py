@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from aigc_hooks.styles import ImageStyle as ImageStyle
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
     from aigc_hooks.styles import TextStyle as TextStyle
+    from aigc_hooks.styles import VideoStyle as VideoStyle
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
     from aigc_hooks.wrapping import wrap as wrap
@@ -80,6 +81,7 @@ _HOMES = {
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
+    "VideoStyle": "styles",
     "WordingError": "errors",
     "find_rhythm": "explicit.sound",
     "hookimpl": "hookspecs",
@@ -121,6 +123,7 @@ __all__ = [
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
+    "VideoStyle",
     "WordingError",
     "find_rhythm",
     "hookimpl",

@@ -19,7 +19,7 @@ class Artifact:
     Attributes:
         content: The live object: a PIL image, an array, a tensor, a string. A stage may replace it by one of the same
             kind.
-        modality: ``"image"``, ``"text"`` or ``"audio"``; more kinds join with their renderers.
+        modality: ``"image"``, ``"text"``, ``"audio"`` or ``"video"``; more kinds join with their renderers.
         source: What made it, such as the name of a pipeline class; empty if unknown.
         label: The implicit label, once ``aigc_make_label`` has made it.
         places: Where labels were put, such as ``"pixels"``; the audit record lists them.
@@ -30,6 +30,7 @@ class Artifact:
         part: ``"whole"``; or of a text that leaves in pieces ``"head"`` (the first piece: something may go before it)
             or ``"tail"`` (all that has left: something may follow it).
         rate: Of sound, samples a second.
+        fps: Of a film, frames a second; None where nothing tells.
     """
 
     content: Any
@@ -42,6 +43,7 @@ class Artifact:
     passes: str = ""
     part: Literal["whole", "head", "tail"] = "whole"
     rate: int | None = None
+    fps: float | None = None
 
 
 @dataclass(slots=True)

@@ -108,3 +108,27 @@ def time_axis(value: Any) -> int:
             f"give (C,N) or (N,C) with at most {MOST_CHANNELS}, or a batch of sounds as (B,N)"
         )
     return len(shape) - 2 if shape[-1] <= MOST_CHANNELS < shape[-2] else len(shape) - 1
+
+
+def films_in(value: Any) -> list[Any]:
+    """The films in a value, each as its frames: a list of pictures or arrays, or a view (F,H,W,C) or (F,C,H,W).
+
+    A list of pictures is one film, a list of films several; of an array (B,F,…) the first axis is the batch. A tensor
+    may have its channels before its frames, as models compute them. Nothing else holds films: the result is empty.
+    """
+    if isinstance(value, (list, tuple)):
+        if all(is_picture(item) or ((is_array(item) or is_tensor(item)) and item.ndim in (2, 3)) for item in value):
+            return [value]
+        films = [films_in(item) for item in value]
+        return [film for found in films for film in found] if all(films) else []
+    if not is_array(value) and not is_tensor(value):
+        return []
+    if value.ndim == 4:
+        return [_frames_first(value)]
+    return [_frames_first(film) for film in value] if value.ndim == 5 else []
+
+
+def _frames_first(film: Any) -> Any:
+    if channel_axis(film) == NO_PICTURE and film.shape[0] in _CHANNELS:
+        return film.swapaxes(0, 1)
+    return film

@@ -26,6 +26,14 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         artifact.rate = samples.check_rate(artifact.rate)
         artifact.visible = not sound.missing(artifact.content, artifact.rate, provider)
         return None
+    if artifact.modality == "video":
+        from aigc_hooks.explicit import video
+
+        if artifact.fps is not None:
+            artifact.fps = video.check_fps(artifact.fps)
+        video.check_film(artifact.content)
+        artifact.visible = not video.missing(artifact.content, provider, artifact.fps)
+        return None
     if artifact.visible:
         return None
     if is_picture(artifact.content):
@@ -54,6 +62,14 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         places = sound.missing(artifact.content, rate, provider)
         artifact.content = sound.put(artifact.content, rate, provider, places)
         artifact.places += [f"{provider.audio.kind} {place}" for place in places]
+        return True
+    if artifact.modality == "video":
+        from aigc_hooks.explicit import video
+
+        frames = video.missing(artifact.content, provider, artifact.fps)
+        artifact.covered = video.draw(artifact.content, provider, frames)
+        rate = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
+        artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames at {rate} a second")
         return True
     if is_picture(artifact.content):
         from aigc_hooks.explicit import picture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aigc_hooks import sounds
+from aigc_hooks import films, sounds
 from aigc_hooks.artifact import Artifact, Call, Finding
 from aigc_hooks.carry import carried, carry, covered_by
+from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -51,6 +53,9 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
     if artifact.modality == "audio":
         found = sounds.label_of(content, artifact.rate) if artifact.rate is not None else None
         return [Finding(found[0], "memory", (), found[0].to_json())] if found else None
+    if artifact.modality == "video":
+        label = _of_film(content)
+        return [Finding(label, "memory", (), label.to_json())] if label else None
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
     if label := carried(content):
@@ -71,6 +76,16 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
         return read_label(content).findings
     return None
+
+
+def _of_film(film: Any) -> Label | None:
+    """The label of a film that was labelled before, whole or in part: that of most of its frames."""
+    if not isinstance(film, (list, tuple)) or not is_picture(film[0]):
+        found = films.label_of(film[0])
+        return found[0] if found and found[2] else None
+    labels = Counter(label for frame in film if (label := carried(frame)))
+    label, count = labels.most_common(1)[0] if labels else (None, 0)
+    return label if 2 * count > len(film) else None
 
 
 @hookimpl
@@ -102,6 +117,14 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             sounds.remember(artifact.content, int(artifact.rate), label, provider)
             artifact.places.append("memory")
         return
+    if artifact.modality == "video":
+        from aigc_hooks.saving import video
+
+        video.install()
+        _carry_film(artifact.content, label, provider, artifact.covered or [])
+        films.remember(artifact.content, label, provider)
+        artifact.places.append("memory")
+        return
     if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):
@@ -110,3 +133,17 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
     elif is_array(artifact.content) or is_tensor(artifact.content):
         carry(artifact.content, label, provider, artifact.covered)
         artifact.places.append("memory")
+
+
+def _carry_film(film: Any, label: Label, provider: Provider, drawn: Sequence[Any]) -> None:
+    """Every frame carries the label of its film; what lay under it goes with the frames that were drawn on."""
+    by = as_picture(provider)
+    if not isinstance(film, (list, tuple)):
+        carry(film, label, by)
+        for run in drawn:
+            carry(film[run.frames.start : run.frames.stop], label, by, run.covered)
+        return
+    covered = {run.frames.start: run.covered for run in drawn}
+    for number, frame in enumerate(film):
+        if number in covered or carried(frame) != label:
+            carry(frame, label, by, covered.get(number))
