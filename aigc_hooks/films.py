@@ -15,7 +15,7 @@ from collections import OrderedDict
 from typing import Any
 
 from aigc_hooks.labels import Label
-from aigc_hooks.media import NO_PICTURE, channel_axis, is_picture, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_picture, is_tensor
 from aigc_hooks.provider import Provider
 
 _POINTS = 12
@@ -156,14 +156,13 @@ def _prints(film: Any) -> Any:
 
     height, width = _size(film)
     axis = channel_axis(film)
-    rows, columns = ([(2 * n + 1) * side // (2 * _POINTS) for n in range(_POINTS)] for side in (height, width))
-    if axis == -1:
-        few = film[..., rows, :, :][..., columns, :]
-    else:
-        few = film[..., rows, :][..., columns]
-    if is_tensor(few):
-        few = few.detach().float().cpu().numpy()
-    values: Any = numpy.asarray(few, numpy.float32)
+    rows, columns = ((2 * numpy.arange(_POINTS) + 1) * side // (2 * _POINTS) for side in (height, width))
+    at: tuple[Any, ...] = (..., rows[:, None], columns)
+    if is_tensor(film):
+        film = host(film.detach())
+        at = at if not is_tensor(film) else (..., rows[:, None].tolist(), columns.tolist())
+    few = film[(*at, slice(None)) if axis == -1 else at]
+    values: Any = numpy.asarray(few.float().cpu() if is_tensor(few) else few, numpy.float32)
     if axis is not None and values.ndim > 3:
         colours = values.shape[axis] - (values.shape[axis] in (2, 4))
         values = values[..., :colours].mean(axis=-1) if axis == -1 else values[:, :colours].mean(axis=1)

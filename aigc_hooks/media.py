@@ -51,6 +51,16 @@ def channel_axis(value: Any) -> int | None:
     return next((axis for axis in axes if shape[axis] in _CHANNELS), NO_PICTURE)
 
 
+def host(pixels: Any) -> Any:
+    """A tensor's own memory as an array where NumPy can see it, else the tensor.
+
+    A label is small: torch would spend its time on waking threads.
+    """
+    if is_tensor(pixels) and pixels.device.type == "cpu" and str(pixels.dtype) != "torch.bfloat16":
+        return pixels.detach().numpy()
+    return pixels
+
+
 def pictures_in(value: Any) -> Iterator[Any]:
     """Every PIL image in a value or in nested lists and tuples of them."""
     if is_picture(value):

@@ -9,7 +9,7 @@ from typing import Any
 
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
 from aigc_hooks.explicit.stencil import Stencil, stencil
-from aigc_hooks.media import NO_PICTURE, channel_axis, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_tensor
 from aigc_hooks.provider import Provider
 
 _SAMPLE = 16
@@ -134,7 +134,7 @@ def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
 def _each(pixels: Any, axis: int | None, mark: Stencil, levels: tuple[float, float]) -> Iterator[bool]:
     """Of each picture, whether it shows a label."""
     black, white = levels
-    region = _region(_host(pixels), axis, mark.box)
+    region = _region(host(pixels), axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
     text, plate = (
@@ -188,7 +188,7 @@ def value_range(pixels: Any) -> tuple[float, float]:
         UnsupportedOutputError: The dtype is no picture's.
     """
     white = _white(pixels)
-    low = _check_range(_host(pixels), channel_axis(pixels), -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
+    low = _check_range(host(pixels), channel_axis(pixels), -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
     return (-1.0 if low < -_SLACK else 0.0), white
 
 
@@ -278,16 +278,6 @@ def _aligned(values: Any, region: Any, axis: int | None) -> Any:
     return torch.from_numpy(numpy.ascontiguousarray(values)).to(region.device, dtype)
 
 
-def _host(pixels: Any) -> Any:
-    """A tensor's own memory as an array where NumPy can see it, else the tensor.
-
-    A label is small: torch would spend its time on waking threads.
-    """
-    if is_tensor(pixels) and pixels.device.type == "cpu" and str(pixels.dtype) != "torch.bfloat16":
-        return pixels.detach().numpy()
-    return pixels
-
-
 @contextmanager
 def _writable(pixels: Any) -> Iterator[Any]:
     """The values to write to, in the mode in which a tensor may be written in place; refuses what cannot be."""
@@ -305,6 +295,6 @@ def _writable(pixels: Any) -> Iterator[Any]:
             stage="render_explicit",
         )
     with torch.inference_mode() if pixels.is_inference() else torch.no_grad():
-        yield _host(pixels)
+        yield host(pixels)
         # Written behind its back: autograd must know, or a backward pass would take the old values for granted.
         pixels.narrow(0, 0, 0).zero_()

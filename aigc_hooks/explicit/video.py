@@ -18,6 +18,9 @@ ASSUMED_FPS = 60.0
 
 _MOST_FPS = 1000.0
 
+_ASKED = 8
+"""How many frames are asked for the range of a film's values."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -112,7 +115,7 @@ def missing(film: Any, provider: Provider, fps: float | None) -> list[int]:
     if not isinstance(film, (list, tuple)):
         from aigc_hooks.explicit import array
 
-        levels = array.value_range(film)
+        levels = _levels(film)
         return [
             run.start + number
             for run in _runs(wanted)
@@ -142,9 +145,9 @@ def draw(film: Any, provider: Provider, frames: Iterable[int]) -> list[Run]:
 
     by = as_picture(provider)
     if not isinstance(film, (list, tuple)):
-        levels = array.value_range(film)
+        levels = _levels(film)
         return [Run(run, array.draw(film[run.start : run.stop], by, levels)) for run in _runs(frames)]
-    levels = _levels(film)
+    levels = _levels(arrays) if (arrays := [frame for frame in film if not is_picture(frame)]) else None
     return [
         Run(
             range(number, number + 1),
@@ -154,12 +157,12 @@ def draw(film: Any, provider: Provider, frames: Iterable[int]) -> list[Run]:
     ]
 
 
-def _levels(film: Any) -> tuple[float, float] | None:
-    """The values of black and white in a list of arrays: one that has no dark pixels does not tell."""
+def _levels(film: Any) -> tuple[float, float]:
+    """The values of black and white, which a frame without dark pixels does not tell: a few frames are asked."""
     from aigc_hooks.explicit import array
 
-    found = [array.value_range(frame) for frame in film if not is_picture(frame)]
-    return min(found) if found else None
+    few = film[:: -(-len(film) // _ASKED)]
+    return min(map(array.value_range, few)) if isinstance(film, (list, tuple)) else array.value_range(few)
 
 
 def _runs(frames: Iterable[int]) -> Iterator[range]:
