@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 
 from aigc_hooks.labels import Label
@@ -35,19 +36,23 @@ _FLAT = 3.0
 """A frame that varies less than this is like too many others to be known by what it shows."""
 
 
+_Owner = tuple[Label, Provider, bool]
+"""Whose a frame is, and whether it shows the explicit label."""
+
+
 class _Shelf:
     """The prints of the frames of one size, in a ring that grows."""
 
     def __init__(self) -> None:
         self.made = 0
-        self.owners: list[tuple[Label, Provider]] = []
+        self.owners: list[_Owner] = []
         self.prints: Any = None
         self.sizes: Any = None
 
-    def add(self, prints: Any, owner: tuple[Label, Provider]) -> None:
+    def add(self, prints: Any, owners: list[_Owner]) -> None:
         import numpy
 
-        for found in prints:
+        for found, owner in zip(prints, owners, strict=True):
             at = self.made % _MOST
             self.made += 1
             if self.prints is None or at >= len(self.prints):
@@ -62,7 +67,7 @@ class _Shelf:
             self.owners[at] = owner
             self.prints[at], self.sizes[at] = found, float(found @ found)
 
-    def find(self, found: Any) -> tuple[Label, Provider] | None:
+    def find(self, found: Any) -> _Owner | None:
         """The newest of the nearest, if it is near enough."""
         count = len(self.owners)
         distance = self.sizes[:count] - 2 * (self.prints[:count] @ found)
@@ -87,8 +92,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-def remember(film: Any, label: Label, provider: Provider) -> None:
-    """Keeps the label of a film that has been labelled: PIL images or arrays in a list, an array, or a tensor."""
+def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]) -> None:
+    """Keeps the label of a film that has been labelled.
+
+    Args:
+        film: PIL images or arrays in a list, an array, or a tensor.
+        label: Its implicit label.
+        provider: The settings.
+        shown: Numbers of the frames that show the explicit label.
+    """
     count = len(film)
     chosen = list(range(count))
     if count > _MOST_OF_ONE:
@@ -106,7 +118,8 @@ def remember(film: Any, label: Label, provider: Provider) -> None:
                 _shelves.popitem(last=False)
             _shelves[size] = _Shelf()
         _shelves.move_to_end(size)
-        _shelves[size].add(prints, (label, provider))
+        both = ((label, provider, False), (label, provider, True))
+        _shelves[size].add(prints, [both[number in shown] for number in chosen])
 
 
 def known_size(width: int, height: int) -> bool:
@@ -114,8 +127,11 @@ def known_size(width: int, height: int) -> bool:
     return (height, width) in _shelves
 
 
-def label_of(frame: Any) -> tuple[Label, Provider, bool] | None:
-    """The label that a frame got in this process, by which settings, and whether what it shows is proof enough."""
+def label_of(frame: Any) -> tuple[Label, Provider] | None:
+    """The label of the film that a frame is of, and by which settings; None where it got none in this process.
+
+    The same frame without the explicit label that it got is another, such as one that was there before.
+    """
     if not _shelves or (not is_picture(frame) and channel_axis(frame) == NO_PICTURE):
         return None
     shelf = _shelves.get(_size(frame))
@@ -127,7 +143,18 @@ def label_of(frame: Any) -> tuple[Label, Provider, bool] | None:
         return None
     with _lock:
         owner = shelf.find(found)
-    return None if owner is None else (*owner, float(found.std()) > _FLAT)
+    if owner is None:
+        return None
+    label, provider, shown = owner
+    known = _shows(frame, provider) if shown else float(found.std()) > _FLAT
+    return (label, provider) if known else None
+
+
+def _shows(frame: Any, provider: Provider) -> bool:
+    from aigc_hooks.explicit import array, picture
+    from aigc_hooks.explicit.video import as_picture
+
+    return bool((picture if is_picture(frame) else array).shows_label(frame, as_picture(provider)))
 
 
 def _size(frame: Any) -> tuple[int, int]:
@@ -156,6 +183,8 @@ def _prints(film: Any) -> Any:
 
     height, width = _size(film)
     axis = channel_axis(film)
+    rows: Any
+    columns: Any
     rows, columns = ((2 * numpy.arange(_POINTS) + 1) * side // (2 * _POINTS) for side in (height, width))
     at: tuple[Any, ...] = (..., rows[:, None], columns)
     if is_tensor(film):

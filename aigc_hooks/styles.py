@@ -76,7 +76,7 @@ class VideoStyle(ImageStyle):
 
     Attributes:
         coverage: ``"throughout"``: every frame shows it. ``"opening"``: the first frames do.
-        seconds: Of an opening: how long it stays at normal speed, at least 2 (5.4 g). A shorter film shows it throughout.
+        seconds: Of an opening: how long it stays at normal speed, at least 2 (5.4 g).
         middle: Whether it is shown in the middle as well, as long (5.4 c: permitted).
         end: Whether it is shown at the end as well, as long (5.4 c: permitted).
         sound: Where the label of sound that is made together with a film goes: ``"end"`` keeps both in step, before

@@ -68,8 +68,8 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
 
         frames = video.missing(artifact.content, provider, artifact.fps)
         artifact.covered = video.draw(artifact.content, provider, frames)
-        rate = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
-        artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames at {rate} a second")
+        pace = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
+        artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames, {pace} a second")
         return True
     if is_picture(artifact.content):
         from aigc_hooks.explicit import picture

@@ -124,8 +124,11 @@ def missing(film: Any, provider: Provider, fps: float | None) -> list[int]:
         ]
     from aigc_hooks.explicit import array, picture
 
-    shows = [picture.shows_label(film[n], by) if is_picture(film[n]) else array.shows_label(film[n], by) for n in wanted]
-    return [number for number, shown in zip(wanted, shows, strict=True) if not shown]
+    return [
+        number
+        for number in wanted
+        if not (picture if is_picture(film[number]) else array).shows_label(film[number], by)
+    ]
 
 
 def draw(film: Any, provider: Provider, frames: Iterable[int]) -> list[Run]:
@@ -147,11 +150,12 @@ def draw(film: Any, provider: Provider, frames: Iterable[int]) -> list[Run]:
     if not isinstance(film, (list, tuple)):
         levels = _levels(film)
         return [Run(run, array.draw(film[run.start : run.stop], by, levels)) for run in _runs(frames)]
-    levels = _levels(arrays) if (arrays := [frame for frame in film if not is_picture(frame)]) else None
+    arrays = [frame for frame in film if not is_picture(frame)]
+    shades = _levels(arrays) if arrays else None
     return [
         Run(
             range(number, number + 1),
-            picture.draw(film[number], by) if is_picture(film[number]) else array.draw(film[number], by, levels),
+            picture.draw(film[number], by) if is_picture(film[number]) else array.draw(film[number], by, shades),
         )
         for number in frames
     ]

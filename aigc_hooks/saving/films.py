@@ -33,8 +33,8 @@ def known(content: Any) -> Provider | None:
         return None
     if is_picture(first):
         return labelled_by(first)
-    known = films.label_of(first)
-    return known[1] if known and known[2] else None
+    found_again = films.label_of(first)
+    return found_again[1] if found_again else None
 
 
 def shown_rate(path: Path, fps: float) -> float:

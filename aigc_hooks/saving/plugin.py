@@ -9,7 +9,7 @@ from typing import Any
 from aigc_hooks import films, sounds
 from aigc_hooks.artifact import Artifact, Call, Finding
 from aigc_hooks.carry import carried, carry, covered_by
-from aigc_hooks.explicit.video import as_picture
+from aigc_hooks.explicit.video import as_picture, labelled_frames
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -82,7 +82,7 @@ def _of_film(film: Any) -> Label | None:
     """The label of a film that was labelled before, whole or in part: that of most of its frames."""
     if not isinstance(film, (list, tuple)) or not is_picture(film[0]):
         found = films.label_of(film[0])
-        return found[0] if found and found[2] else None
+        return found[0] if found else None
     labels = Counter(label for frame in film if (label := carried(frame)))
     label, count = labels.most_common(1)[0] if labels else (None, 0)
     return label if 2 * count > len(film) else None
@@ -122,7 +122,8 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
 
         video.install()
         _carry_film(artifact.content, label, provider, artifact.covered or [])
-        films.remember(artifact.content, label, provider)
+        shown = frozenset(labelled_frames(len(artifact.content), provider.video, artifact.fps))
+        films.remember(artifact.content, label, provider, shown)
         artifact.places.append("memory")
         return
     if carried(artifact.content) == label and artifact.covered is None:

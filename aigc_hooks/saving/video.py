@@ -1,10 +1,10 @@
 """Teaches the writers of films that people use to keep the label of labelled frames, and leaves other films alone.
 
 The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
-lists and arrays. Taught are imageio's ffmpeg writer, through which diffusers' ``export_to_video`` goes, PyAV, through
-which its ``encode_video`` goes, and Pillow's ``fromarray``, through which others write GIFs: each when it is loaded, and
-each at a place that also reaches scripts that imported the function before. What comes first in a file shows the label
-for the seconds that the style asks for, at the rate of that file: frames that do not are drawn on as they are written.
+lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, PyAV, which its
+``encode_video`` uses, and Pillow's ``fromarray``, with which others write GIFs: each when it is loaded, and each at a
+place that also reaches scripts that imported the function before. What comes first in a file shows the label for the
+seconds that the style asks for, at the rate of that file: frames that do not are drawn on as they are written.
 The implicit label follows when the file is closed, and is read back.
 """
 
@@ -86,9 +86,7 @@ class Export:
             time = self._count / (self.fps or 60.0)
         self._count += 1
         if self.found is None and not self._refused and (known := films.label_of(frame)) is not None:
-            label, provider, sure = known
-            if sure or _shows(frame, provider):
-                self._know((label, provider))
+            self._know(known)
         if self.found is None:
             return frame
         provider = active(self.found[1])
@@ -185,7 +183,7 @@ def _imageio_close(original: Callable[..., Any], self: Any) -> Any:
 # PyAV
 
 
-# By id, for containers know no weak references: what is neither closed nor left with its context is closed when it goes.
+# By id, for containers know no weak references. One that nobody closes is closed when it goes.
 _exports: dict[int, Export] = {}
 _lock = threading.Lock()
 
@@ -197,8 +195,8 @@ def _teach_pyav(module: Any) -> None:
         module.container.OutputContainer.__del__ = _pyav_del
     except TypeError:  # its classes cannot be changed before version 18
         warnings.warn(
-            f"PyAV {module.__version__} cannot be taught to keep the labels of films: update it (pip install 'av>=18'), "
-            "or write them with aigc_hooks.save(frames, path, fps=…)",
+            f"PyAV {module.__version__} cannot be taught to keep the labels of films: pip install 'av>=18', or "
+            "write them with aigc_hooks.save(frames, path, fps=…)",
             stacklevel=2,
         )
 
@@ -285,7 +283,7 @@ def _encode_video(*args: Any, **kwargs: Any) -> Any:
 
 
 def exported(name: str, *args: Any, **kwargs: Any) -> Any:
-    """diffusers' functions: PIL images tell their label also where they were resized, which the arrays of them do not."""
+    """Both functions: PIL images tell their label also where they were resized, which the arrays of them do not."""
     original = getattr(getattr(sys.modules["diffusers.utils.export_utils"], name), _ORIGINAL)
     frames = next(iter(inspect.signature(original).bind(*args, **kwargs).arguments.values()))
     mark = next(filter(None, map(mark_of, pictures_in(frames))), None)
@@ -307,8 +305,8 @@ def _teach_pillow(module: Any) -> None:
     @functools.wraps(plain)
     def fromarray(obj: Any, *args: Any, **kwargs: Any) -> Any:
         image = plain(obj, *args, **kwargs)
-        if films.known_size(*image.size) and (known := films.label_of(image)) is not None and known[2]:
-            carry(image, known[0], known[1])
+        if films.known_size(*image.size) and (known := films.label_of(image)) is not None:
+            carry(image, *known)
         return image
 
     setattr(fromarray, _ORIGINAL, plain)
