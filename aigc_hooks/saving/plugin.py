@@ -126,6 +126,8 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         films.remember(artifact.content, label, provider, shown)
         artifact.places.append("memory")
         return
+    if isinstance(artifact.content, str):
+        return
     if carried(artifact.content) == label and artifact.covered is None:
         return
     if is_picture(artifact.content):

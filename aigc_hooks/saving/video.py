@@ -27,6 +27,7 @@ from aigc_hooks import films
 from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.carry import carry, mark_of
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.labels import Label
 from aigc_hooks.media import pictures_in
 from aigc_hooks.plugins import hooks
@@ -140,14 +141,12 @@ class Export:
 
 def _shows(frame: Any, provider: Provider) -> bool:
     from aigc_hooks.explicit import array
-    from aigc_hooks.explicit.video import as_picture
 
     return array.shows_label(frame, as_picture(provider))
 
 
 def _drawn(frame: Any, provider: Provider) -> Any:
     from aigc_hooks.explicit import array
-    from aigc_hooks.explicit.video import as_picture
 
     copy = frame.copy()
     array.draw(copy, as_picture(provider))
@@ -306,7 +305,7 @@ def _teach_pillow(module: Any) -> None:
     def fromarray(obj: Any, *args: Any, **kwargs: Any) -> Any:
         image = plain(obj, *args, **kwargs)
         if films.known_size(*image.size) and (known := films.label_of(image)) is not None:
-            carry(image, *known)
+            carry(image, known[0], as_picture(known[1]))
         return image
 
     setattr(fromarray, _ORIGINAL, plain)
