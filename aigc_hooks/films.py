@@ -32,6 +32,9 @@ _MOST_OF_ONE = 1024
 _NEAR = 2.5
 """How far apart two prints of one frame may be, of 255, as a mean: integers round, half precision too."""
 
+_SAME = 0.25
+"""How much further, squared, is as near: so small a difference is rounding."""
+
 _FLAT = 3.0
 """A frame that varies less than this is like too many others to be known by what it shows."""
 
@@ -74,8 +77,8 @@ class _Shelf:
         least = float(distance.min()) + float(found @ found)
         if least > _NEAR**2 * len(found):
             return None
-        alike = [int(at) for at in (distance <= distance.min() + 1e-3 * len(found)).nonzero()[0]]
-        return self.owners[max(alike, key=lambda at: (self.made - 1 - at) % _MOST * -1)]
+        alike = (distance <= distance.min() + _SAME * len(found)).nonzero()[0]
+        return self.owners[int(min(alike, key=lambda at: (self.made - 1 - at) % _MOST))]
 
 
 _shelves: OrderedDict[tuple[int, int], _Shelf] = OrderedDict()

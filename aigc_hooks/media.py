@@ -135,10 +135,11 @@ def films_in(value: Any) -> list[Any]:
         return []
     if value.ndim == 4:
         return [_frames_first(value)]
-    return [_frames_first(film) for film in value] if value.ndim == 5 else []
+    # By number: of what a tensor yields when it is iterated over, autograd allows no writing.
+    return [_frames_first(value[number]) for number in range(len(value))] if value.ndim == 5 else []
 
 
 def _frames_first(film: Any) -> Any:
-    if channel_axis(film) == NO_PICTURE and film.shape[0] in _CHANNELS:
+    if is_tensor(film) and channel_axis(film) == NO_PICTURE and film.shape[0] in (1, 3):
         return film.swapaxes(0, 1)
     return film

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from aigc_hooks import films, sounds
@@ -80,6 +80,8 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
 def _of_film(film: Any) -> Label | None:
     """The label of a film that was labelled before, whole or in part: that of most of its frames."""
+    if not len(film):
+        return None
     if not isinstance(film, (list, tuple)) or not is_picture(film[0]):
         found = films.label_of(film[0])
         return found[0] if found else None
@@ -121,8 +123,8 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         from aigc_hooks.saving import video
 
         video.install()
-        _carry_film(artifact.content, label, provider, artifact.covered or [])
         shown = frozenset(labelled_frames(len(artifact.content), provider.video, artifact.fps))
+        _carry_film(artifact.content, label, provider, artifact.covered or [], shown)
         films.remember(artifact.content, label, provider, shown)
         artifact.places.append("memory")
         return
@@ -138,7 +140,7 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         artifact.places.append("memory")
 
 
-def _carry_film(film: Any, label: Label, provider: Provider, drawn: Sequence[Any]) -> None:
+def _carry_film(film: Any, label: Label, provider: Provider, drawn: Sequence[Any], shown: Collection[int]) -> None:
     """Every frame carries the label of its film; what lay under it goes with the frames that were drawn on."""
     by = as_picture(provider)
     if not isinstance(film, (list, tuple)):
@@ -149,4 +151,4 @@ def _carry_film(film: Any, label: Label, provider: Provider, drawn: Sequence[Any
     covered = {run.frames.start: run.covered for run in drawn}
     for number, frame in enumerate(film):
         if number in covered or carried(frame) != label:
-            carry(frame, label, by, covered.get(number))
+            carry(frame, label, by, covered.get(number), bare=number not in shown)
