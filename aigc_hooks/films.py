@@ -173,11 +173,18 @@ def _print(frame: Any) -> Any:
         return _prints(frame[None])[0]
     import numpy
 
-    few = frame.resize((_POINTS, _POINTS), 0)  # the nearest pixels
-    if few.mode not in ("RGB", "L"):
-        few = few.convert("RGB")
-    values = numpy.asarray(few, numpy.float32).reshape(_POINTS * _POINTS, -1)
-    return values.mean(axis=1) - 127.5
+    # Pixel by pixel: an array of the whole frame, or a smaller one, would take longer.
+    pixels = (frame if frame.mode in ("L", "RGB", "RGBA") else frame.convert("RGB")).load()
+    rows, columns = _places(frame.height).tolist(), _places(frame.width).tolist()
+    values = numpy.array([pixels[column, row] for row in rows for column in columns], numpy.float32)
+    return values.reshape(_POINTS * _POINTS, -1)[:, :3].mean(axis=1) - 127.5
+
+
+def _places(side: int) -> Any:
+    """Where to look along a side, in the middle of as many parts."""
+    import numpy
+
+    return (2 * numpy.arange(_POINTS) + 1) * side // (2 * _POINTS)
 
 
 def _prints(film: Any) -> Any:
@@ -186,9 +193,7 @@ def _prints(film: Any) -> Any:
 
     height, width = _size(film)
     axis = channel_axis(film)
-    rows: Any
-    columns: Any
-    rows, columns = ((2 * numpy.arange(_POINTS) + 1) * side // (2 * _POINTS) for side in (height, width))
+    rows, columns = _places(height), _places(width)
     at: tuple[Any, ...] = (..., rows[:, None], columns)
     if is_tensor(film):
         film = host(film.detach())

@@ -101,8 +101,8 @@ def _encode(film: Any, path: Path, fps: float, params: dict[str, Any]) -> None:
             codec, rate=Fraction(fps).limit_denominator(1001), options={**options, "crf": str(crf)}
         )
         stream.pix_fmt = "yuv420p"
-        for pixels in _pixels(film):
-            if not stream.width:
+        for number, pixels in enumerate(_pixels(film)):
+            if not number:
                 stream.height, stream.width = pixels.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())

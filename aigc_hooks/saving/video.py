@@ -221,7 +221,8 @@ def _replaced(frame: Any, pixels: Any) -> Any:
     made = type(frame).from_ndarray(pixels, format="rgb24")
     if frame.format.name != "rgb24":
         made = made.reformat(format=frame.format.name)
-    made.pts, made.time_base = frame.pts, frame.time_base
+    if frame.time_base is not None:
+        made.pts, made.time_base = frame.pts, frame.time_base
     return made
 
 
@@ -235,8 +236,14 @@ def _pyav_close(original: Callable[..., Any], self: Any) -> Any:
     if export is None or export.found is None:
         return original(self)
     file = getattr(self.file, "file", None)
-    if self.file is not None and not all(getattr(file, name, bool)() for name in ("readable", "seekable")):
+    if file is not None and not all(getattr(file, name, bool)() for name in ("readable", "seekable")):
         original(self)
+        # A file that is open for writing only has a path to read it by.
+        if isinstance(name := getattr(file, "name", None), (str, Path)) and Path(name).is_file():
+            file.flush()
+            export.target = str(name)
+            export.finish()
+            return None
         raise LabelError(
             f"the film went to {file!r}, which cannot be read again, and so its implicit label cannot be put there; "
             "write it to a path or to io.BytesIO",
