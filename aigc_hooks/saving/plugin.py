@@ -34,6 +34,8 @@ def _clean(value: Any) -> Any:
         if all(one is other for one, other in zip(cleaned, value, strict=True)):
             return value
         return type(value)(*cleaned) if hasattr(value, "_fields") else type(value)(cleaned)
+    if (is_array(value) or is_tensor(value)) and value.ndim == 5:
+        return _stacked([value[number] for number in range(len(value))], value)
     clean = None
     if is_picture(value) and (covered := covered_by(value)):
         from aigc_hooks.explicit import picture
@@ -44,6 +46,20 @@ def _clean(value: Any) -> Any:
 
         clean = array.restored(value, covered)
     return value if clean is None else clean
+
+
+def _stacked(parts: list[Any], whole: Any) -> Any:
+    """A batch of films without own labels; the same one where it has none."""
+    cleaned = [_clean(part) for part in parts]
+    if all(one is other for one, other in zip(cleaned, parts, strict=True)):
+        return whole
+    if is_tensor(whole):
+        import torch
+
+        return torch.stack(cleaned)
+    import numpy
+
+    return numpy.stack(cleaned)
 
 
 @hookimpl

@@ -65,7 +65,7 @@ class Release:
         self.latent = arguments.get("output_type") == "latent"
         self.names = _names(cast(Hashable, type(pipeline)))
         self.fps = next((rate for name in _RATES if _is_rate(rate := arguments.get(name))), None)
-        # What such a pipeline calls images are the frames of one film.
+        # What a pipeline or an output of such a name calls images are the frames of one film.
         self.filming = "video" in _words(type(pipeline).__name__)
         self.film = False
         # A modular pipeline was asked for some of its values by name.
@@ -81,6 +81,7 @@ class Release:
             LabelError: It could not be labelled; nothing is released.
         """
         self.film = self.has_film(output)
+        self.filming |= "video" in _words(type(output).__name__)
         if _is_a(output, "PipelineState"):
             self.state(output.values)
         elif self.modular and isinstance(self.asked, str):
@@ -241,7 +242,8 @@ class Release:
 
     def frames(self, name: str, value: Any) -> Any:
         """The frames of films, at the rate that the call names."""
-        if not films_in(value):
+        films = films_in(value)
+        if not films or not all(map(len, films)):
             self.refuse(name, f"{_kind(value)} is not known as video")
             return value
         self.labelled = True
