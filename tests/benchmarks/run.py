@@ -22,6 +22,7 @@ from measuring import Rows, ratio
 from PIL import Image, ImageFilter
 from sound import sound
 from text import text
+from video import video
 
 import aigc_hooks
 from aigc_hooks.explicit import array, picture
@@ -147,7 +148,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, text, sound, importing, memory):
+    for part in (explicit, saving, reading, text, sound, video, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:
