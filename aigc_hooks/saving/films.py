@@ -13,6 +13,7 @@ from aigc_hooks.carry import carried, labelled_by
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.media import films_in, is_picture
+from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks.saving import video
 from aigc_hooks.saving.writing import write_label
@@ -71,6 +72,8 @@ def save(content: Any, path: Path, fps: float, params: dict[str, Any]) -> Path:
             path, save_all=True, append_images=others, **{"duration": 10 * _hundredths(fps), "loop": 0, **params}
         )
         return path
+    if not any(carrier.write is not None and suffix in carrier.suffixes for carrier in hooks().carriers):
+        raise UnsupportedCarrierError(f"{path}: no plugin writes the implicit label into {suffix} files")
     label = _label_of(found[0])
     # Beside the target, so that it need not be copied from one disk to another.
     with tempfile.TemporaryDirectory(prefix=".aigc-", dir=path.parent) as folder, video.resting():

@@ -34,7 +34,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving import pictures, teaching
 from aigc_hooks.saving.sound import embed
-from aigc_hooks.saving.writing import write_label
+from aigc_hooks.saving.writing import put
 
 Found = tuple[Label, Provider]
 
@@ -110,8 +110,9 @@ class Export:
         if found is None:
             return
         if file is None:
-            write_label(self.target, found[0])
-            form = Path(self.target).suffix
+            path = Path(self.target)
+            put(path, path, found[0], durable=False)  # nor does who wrote it wait for the disk
+            form = path.suffix
             record = AuditRecord.now("labelled", "video", source="save", label=found[0], places=[f"{form} file"])
             hooks(found[1]).audit(record, found[1])
         else:

@@ -37,13 +37,17 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
         LabelError: The label did not arrive; the old file is as it was.
         OSError: A file cannot be read or written.
     """
-    source, target = Path(path), Path(output if output is not None else path)
+    target = Path(output if output is not None else path)
+    # There is something to lose only where there is a file.
+    return put(Path(path), target, label, durable=target.exists())
+
+
+def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
+    """``write_label``, where the caller says whether to wait until the disk has the file."""
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
         _refuse_foreign(source, label)
-        with replacing(
-            target, durable=target.exists()
-        ) as made:  # there is something to lose only where there is a file
+        with replacing(target, durable=durable) as made:
             write = carrier.write
             assert write is not None
             stream.seek(0)
