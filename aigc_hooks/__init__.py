@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from aigc_hooks.styles import SamplingWatermark as SamplingWatermark
     from aigc_hooks.styles import SecurityStyle as SecurityStyle
     from aigc_hooks.styles import TextStyle as TextStyle
+    from aigc_hooks.styles import VideoStyle as VideoStyle
     from aigc_hooks.wrapping import is_wrapped as is_wrapped
     from aigc_hooks.wrapping import unwrap as unwrap
     from aigc_hooks.wrapping import wrap as wrap
@@ -103,6 +104,7 @@ _HOMES = {
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
     "Verification": "security.verification",
+    "VideoStyle": "styles",
     "WordingError": "errors",
     "check": "checking",
     "convert": "saving.converting",
@@ -158,6 +160,7 @@ __all__ = [
     "UnsupportedOutputError",
     "UnsupportedVersionError",
     "Verification",
+    "VideoStyle",
     "WordingError",
     "check",
     "convert",

@@ -21,7 +21,7 @@ class Artifact:
     Attributes:
         content: The live object: a PIL image, an array, a tensor, a string. A stage may replace it by one of the same
             kind.
-        modality: ``"image"``, ``"text"`` or ``"audio"``; more kinds join with their renderers.
+        modality: ``"image"``, ``"text"``, ``"audio"`` or ``"video"``; more kinds join with their renderers.
         source: What made it, such as the name of a pipeline class; empty if unknown.
         label: The implicit label, once ``aigc_make_label`` has made it.
         places: Where labels were put, such as ``"pixels"``; the audit record lists them.
@@ -34,6 +34,7 @@ class Artifact:
             all that has left and the piece that is about to; of a sound that piece, as samples or encoded bytes.
         rate: Of sound, samples a second.
         exemption: The user's request by which it gets no explicit label (Measures, article 9), or None.
+        fps: Of a film, frames a second; None where nothing tells.
     """
 
     content: Any
@@ -47,6 +48,7 @@ class Artifact:
     part: Literal["whole", "head", "tail", "piece"] = "whole"
     rate: int | None = None
     exemption: Exemption | None = field(default_factory=current)
+    fps: float | None = None
 
 
 @dataclass(slots=True)

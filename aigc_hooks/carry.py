@@ -28,24 +28,25 @@ class Mark(str):
     label: Label
     provider: Provider
     covered: Any
+    bare: bool
 
-    def __new__(cls, label: Label, provider: Provider, covered: Any = None) -> Mark:
+    def __new__(cls, label: Label, provider: Provider, covered: Any = None, bare: bool = False) -> Mark:
         """Makes the string and hangs the records on it."""
         mark = super().__new__(cls, label.to_json(wrapped=True))
-        mark.label, mark.provider, mark.covered = label, provider, covered
+        mark.label, mark.provider, mark.covered, mark.bare = label, provider, covered, bare
         return mark
 
     def __deepcopy__(self, memo: object) -> Mark:
         return self  # nothing in it changes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restore_mark, (self.label, self.provider, self.covered)
+        return restore_mark, (self.label, self.provider, self.covered, self.bare)
 
 
-def restore_mark(label: Label, provider: Provider, covered: Any) -> Mark:
+def restore_mark(label: Label, provider: Provider, covered: Any, bare: bool) -> Mark:
     """Rebuilds a mark from a pickle, and teaches this process's Pillow to write it: it may never have seen one."""
     _teach_pillow()
-    return Mark(label, provider, covered)
+    return Mark(label, provider, covered, bare)
 
 
 def _teach_pillow() -> None:
@@ -68,11 +69,11 @@ class _Remembered(NamedTuple):
 _arrays: dict[int, _Remembered] = {}
 
 
-def carry(content: Any, label: Label, provider: Provider, covered: Any = None) -> None:
-    """Attaches a label to a PIL image, an array or a tensor."""
+def carry(content: Any, label: Label, provider: Provider, covered: Any = None, *, bare: bool = False) -> None:
+    """Attaches a label to a PIL image, an array or a tensor; a bare image shows none, as a frame later in a film."""
     if is_picture(content):
         _teach_pillow()
-        content.info[FIELD_NAME] = Mark(label, provider, covered)
+        content.info[FIELD_NAME] = Mark(label, provider, covered, bare)
         return
     layout, places = _pictures(content)
     pop = _arrays.pop  # bound here: at exit, a module's names may be gone before its arrays

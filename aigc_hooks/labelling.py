@@ -12,7 +12,7 @@ from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
 from aigc_hooks.errors import ExemptionError, ForeignLabelError, LabelError, ReviewRefused, UnsupportedOutputError
 from aigc_hooks.labels import Label
-from aigc_hooks.media import is_array, is_picture, is_samples, is_tensor, sound_in
+from aigc_hooks.media import films_in, is_array, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
 from aigc_hooks.reading import carrier_of
@@ -37,13 +37,21 @@ def label(
     **overrides: Any,
 ) -> Path: ...
 @overload
-def label(content: T, *, provider: str | Provider | None = None, rate: int | None = None, **overrides: Any) -> T: ...
+def label(
+    content: T,
+    *,
+    provider: str | Provider | None = None,
+    rate: int | None = None,
+    fps: float | None = None,
+    **overrides: Any,
+) -> T: ...
 def label(
     content: Any,
     *,
     provider: str | Provider | None = None,
     output: str | os.PathLike[str] | None = None,
     rate: int | None = None,
+    fps: float | None = None,
     **overrides: Any,
 ) -> Any:
     """Puts the visible label and the implicit label on generated content.
@@ -61,9 +69,12 @@ def label(
             With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
             is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
             ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
+            With ``fps``, a list of pictures is the frames of one film, and so is an array (F,H,W,C) or a tensor
+            (F,C,H,W); a list of such, or (B,F,…), is several films. They are labelled in place.
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
         rate: For sound: samples a second, 8,000 to 192,000.
+        fps: For films: frames a second at normal speed.
         **overrides: Settings of ``Provider`` for this call.
 
     Returns:
@@ -79,7 +90,34 @@ def label(
         return _label_file(Path(content), Path(output) if output is not None else None, settings)
     if output is not None:
         raise TypeError("output= goes with a path; save a labelled image with its own save()")
+    if fps is not None:
+        return labelled_films(content, settings, fps=fps)
     return labelled(content, settings, rate=rate)
+
+
+def labelled_films(content: Any, provider: Provider, source: str = "", fps: float | None = None) -> Any:
+    """Runs the stages over films, each with a label of its own, and returns the same object.
+
+    Args:
+        content: Films in any form that ``label`` takes with ``fps``.
+        provider: The settings.
+        source: What made it, for the audit record.
+        fps: Frames a second; None where nothing tells.
+    """
+    films = films_in(content)
+    if not films:
+        kind = f"{type(content).__module__}.{type(content).__qualname__}"
+        raise UnsupportedOutputError(
+            f"{kind} is no film: with fps= are labelled lists of frames, arrays (F,H,W,C) or (B,F,H,W,C), tensors "
+            "(F,C,H,W) or (B,F,C,H,W), and lists of them",
+            stage="detect",
+        )
+    for film in films:
+        artifact = Artifact(film, "video", source, fps=fps)
+        settings = active(provider)
+        if outcome := run(artifact, settings):
+            record(artifact, outcome, settings)
+    return content
 
 
 def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None) -> Any:
@@ -428,24 +466,27 @@ def save(
     *,
     provider: str | Provider | None = None,
     rate: int | None = None,
+    fps: float | None = None,
     **params: Any,
 ) -> Path:
-    """Saves a picture, a text or a sound with its labels, labelling it first where that has not been done.
+    """Saves a picture, a text, a sound or a film with its labels, labelling it first where that has not been done.
 
     It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
     Args:
         content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one. Or a
             text: it is written in UTF-8, to ``.md`` or ``.markdown`` with both labels, to ``.txt`` with the visible one
-            only, for no place for the other is known there. Or, with ``rate``, a sound: (N,), (C,N) or (N,C).
+            only, for no place for the other is known there. Or, with ``rate``, a sound: (N,), (C,N) or (N,C). Or, with
+            ``fps``, the frames of a film: a list of pictures, (F,H,W,C) or (F,C,H,W).
         path: The file; its suffix chooses the format. Of sound: ``.wav``, ``.flac``, ``.ogg``, ``.opus``, ``.mp3``,
-            ``.m4a``, ``.aac``, ``.aiff``.
+            ``.m4a``, ``.aac``, ``.aiff``. Of films: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``.
         provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
             its label and needs none.
         rate: For sound: samples a second.
+        fps: For a film: frames a second.
         **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
             format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``; of M4A and
-            AAC it is ``bitrate``, in bits a second.
+            AAC it is ``bitrate``, in bits a second; of a film it is ``crf``, the quality of its encoder.
 
     Returns:
         The path.
@@ -461,6 +502,13 @@ def save(
         from aigc_hooks.saving.documents import TextFile
 
         return _label_text(TextFile.of(content, Path(path)), resolve(provider, settings), "save")
+    if fps is not None:
+        from aigc_hooks.saving import films
+
+        target, shown = Path(path), films.shown_rate(Path(path), fps)
+        kept = films.known(content) if provider is None and not settings else None
+        labelled_films(content, kept or resolve(provider, settings), "save", shown)
+        return films.save(content, target, fps, params)
     if rate is not None:
         from aigc_hooks.saving import sound
 

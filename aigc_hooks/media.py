@@ -51,6 +51,16 @@ def channel_axis(value: Any) -> int | None:
     return next((axis for axis in axes if shape[axis] in _CHANNELS), NO_PICTURE)
 
 
+def host(pixels: Any) -> Any:
+    """A tensor's own memory as an array where NumPy can see it, else the tensor.
+
+    A label is small: torch would spend its time on waking threads.
+    """
+    if is_tensor(pixels) and pixels.device.type == "cpu" and str(pixels.dtype) != "torch.bfloat16":
+        return pixels.detach().numpy()
+    return pixels
+
+
 def pictures_in(value: Any) -> Iterator[Any]:
     """Every PIL image in a value or in nested lists and tuples of them."""
     if is_picture(value):
@@ -108,3 +118,28 @@ def time_axis(value: Any) -> int:
             f"give (C,N) or (N,C) with at most {MOST_CHANNELS}, or a batch of sounds as (B,N)"
         )
     return len(shape) - 2 if shape[-1] <= MOST_CHANNELS < shape[-2] else len(shape) - 1
+
+
+def films_in(value: Any) -> list[Any]:
+    """The films in a value, each as its frames: a list of pictures or arrays, or a view (F,H,W,C) or (F,C,H,W).
+
+    A list of pictures is one film, a list of films several; of an array (B,F,…) the first axis is the batch. A tensor
+    may have its channels before its frames, as models compute them. Nothing else holds films: the result is empty.
+    """
+    if isinstance(value, (list, tuple)):
+        if all(is_picture(item) or ((is_array(item) or is_tensor(item)) and item.ndim in (2, 3)) for item in value):
+            return [value]
+        films = [films_in(item) for item in value]
+        return [film for found in films for film in found] if all(films) else []
+    if not is_array(value) and not is_tensor(value):
+        return []
+    if value.ndim == 4:
+        return [_frames_first(value)]
+    # By number: of what a tensor yields when it is iterated over, autograd allows no writing.
+    return [_frames_first(value[number]) for number in range(len(value))] if value.ndim == 5 else []
+
+
+def _frames_first(film: Any) -> Any:
+    if is_tensor(film) and channel_axis(film) == NO_PICTURE and film.shape[0] in (1, 3):
+        return film.swapaxes(0, 1)
+    return film

@@ -21,7 +21,16 @@ from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label, ProviderCode
 from aigc_hooks.layers import Layer, environment, providers_in_file, record_url, tables, two_lines
-from aigc_hooks.styles import AudioStyle, ImageStyle, SecurityStyle, Settings, TextStyle, config_error, styles_of
+from aigc_hooks.styles import (
+    AudioStyle,
+    ImageStyle,
+    SecurityStyle,
+    Settings,
+    TextStyle,
+    VideoStyle,
+    config_error,
+    styles_of,
+)
 
 _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 
@@ -54,6 +63,7 @@ class Provider(Settings):
         image: How the label of a picture looks.
         text: How the label of a text looks.
         audio: How the label of sound sounds.
+        video: How the label of a film looks, and how long it stays.
         security: How labels are signed, and whose signatures are known.
     """
 
@@ -72,6 +82,7 @@ class Provider(Settings):
     image: ImageStyle = ImageStyle()
     text: TextStyle = TextStyle()
     audio: AudioStyle = AudioStyle()
+    video: VideoStyle = VideoStyle()
     security: SecurityStyle = SecurityStyle()
 
     @classmethod

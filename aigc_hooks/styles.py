@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -64,10 +64,39 @@ class ImageStyle(Settings):
     opacity: float = Field(default=0.65, ge=MIN_OPACITY, le=1.0, allow_inf_nan=False)
     font: Path | None = None
 
+    table: ClassVar[str] = "image"
+    grid: ClassVar[int] = 1
+    """Of how many pixels a side is made: it is measured as if it were enlarged to whole ones."""
+
     @field_validator("wording")
     @classmethod
     def _wording_is_lawful(cls, text: str | None) -> str | None:
         return text if text is None else check_wording(text)
+
+
+class VideoStyle(ImageStyle):
+    """How the explicit label of a film looks (GB 45438-2025, 5.4), and how long it stays.
+
+    Position, wording, height, opacity and font are those of ``ImageStyle``.
+
+    Attributes:
+        coverage: ``"throughout"``: every frame shows it. ``"opening"``: the first frames do.
+        seconds: Of an opening: how long it stays at normal speed, at least 2 (5.4 g).
+        middle: Whether it is shown in the middle as well, as long (5.4 c: permitted).
+        end: Whether it is shown at the end as well, as long (5.4 c: permitted).
+        sound: Where the label of sound that is made together with a film goes: ``"end"`` keeps both in step, before
+            ``"start"`` the picture would have to wait, and ``"none"`` leaves the sound to the label in the picture.
+    """
+
+    coverage: Literal["throughout", "opening"] = "throughout"
+    seconds: float = Field(default=2.0, ge=2.0, le=3600.0, allow_inf_nan=False)
+    middle: bool = False
+    end: bool = False
+    sound: Literal["end", "start", "none"] = "end"
+
+    table: ClassVar[str] = "video"
+    # Encoders enlarge pictures to whole macroblocks, as diffusers' does unless it is told otherwise.
+    grid: ClassVar[int] = 16
 
 
 class SamplingWatermark(Settings):

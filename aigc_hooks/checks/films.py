@@ -7,6 +7,7 @@ from pathlib import Path
 from aigc_hooks.checks import pictures
 from aigc_hooks.checks.report import Check, every
 from aigc_hooks.errors import AIGCHooksError
+from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.provider import Provider
 from aigc_hooks.saving.film import opening
 
@@ -24,7 +25,7 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
         provider: Whose label is looked for, before that of the default settings; None for the latter only.
     """
     try:
-        found, until, ended = opening(path, pictures.styles(provider), LEAST_SECONDS)
+        found, until, ended = opening(path, pictures.styles(as_picture(provider) if provider else None), LEAST_SECONDS)
     except AIGCHooksError as error:
         return every(RULES, "unknown", f"the film cannot be decoded here: {error}")
     if found is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
 from aigc_hooks.explicit.stencil import Stencil, stencil
-from aigc_hooks.media import NO_PICTURE, channel_axis, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_tensor
 from aigc_hooks.provider import Provider
 
 _SAMPLE = 16
@@ -47,7 +47,7 @@ class Covered:
         return Covered(self.mark, numpy.stack(pictures))
 
 
-def draw(pixels: Any, provider: Provider) -> Covered:
+def draw(pixels: Any, provider: Provider, levels: tuple[float, float] | None = None) -> Covered:
     """Draws the label into every picture of an array or tensor, in place, and returns what it covers.
 
     Args:
@@ -56,6 +56,7 @@ def draw(pixels: Any, provider: Provider) -> Covered:
             negative values; uint8 in 0–255 or uint16 in 0–65535. Channels may also come first in an array and last in
             a tensor.
         provider: Gives wording and style.
+        levels: The values of black and white, where more than these pixels has told them.
 
     Raises:
         UnsupportedOutputError: The shape or dtype is not a picture's.
@@ -70,7 +71,7 @@ def draw(pixels: Any, provider: Provider) -> Covered:
         )
     if not pixels.size if not is_tensor(pixels) else not pixels.numel():
         raise UnsupportedOutputError(f"an empty picture of shape {tuple(pixels.shape)}", stage="render_explicit")
-    black, white = value_range(pixels)
+    black, white = levels or value_range(pixels)
     height, width = _size(pixels, axis)
     mark = stencil(width, height, provider)
     with _writable(pixels) as values:
@@ -109,6 +110,17 @@ def shows_label(pixels: Any, provider: Provider) -> bool:
         return False
 
 
+def showing(pixels: Any, provider: Provider, levels: tuple[float, float]) -> list[bool]:
+    """Which pictures of a batch show this provider's label.
+
+    Raises:
+        UnsupportedOutputError: It is no picture, or too small for the label.
+    """
+    axis = channel_axis(pixels)
+    height, width = _size(pixels, axis)
+    return list(_each(pixels, axis, stencil(width, height, provider), levels))
+
+
 def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
     """Whether every picture shows a label.
 
@@ -116,8 +128,13 @@ def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
         LabelError: The values leave the range of their dtype.
         UnsupportedOutputError: The dtype is no picture's.
     """
-    black, white = value_range(pixels)
-    region = _region(_host(pixels), axis, mark.box)
+    return all(_each(pixels, axis, mark, value_range(pixels)))
+
+
+def _each(pixels: Any, axis: int | None, mark: Stencil, levels: tuple[float, float]) -> Iterator[bool]:
+    """Of each picture, whether it shows a label."""
+    black, white = levels
+    region = _region(host(pixels), axis, mark.box)
     pictures = list(region) if region.ndim == 4 else [region]
     colours = _colours(pictures[0], axis)
     text, plate = (
@@ -125,7 +142,8 @@ def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:
     )
     span = white - black
     least, most = black + span * (mark.full / 255 - 1 / 64), black + span * (1 - mark.opacity + 1 / 64)
-    return all(_legible(picture, axis, text, plate, least, most) for picture in pictures)
+    for picture in pictures:
+        yield _legible(picture, axis, text, plate, least, most)
 
 
 def _legible(picture: Any, axis: int | None, text: Any, plate: Any, least: float, most: float) -> bool:
@@ -170,7 +188,7 @@ def value_range(pixels: Any) -> tuple[float, float]:
         UnsupportedOutputError: The dtype is no picture's.
     """
     white = _white(pixels)
-    low = _check_range(_host(pixels), channel_axis(pixels), -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
+    low = _check_range(host(pixels), channel_axis(pixels), -1.0 if white == 1.0 else 0.0, white, every=_SAMPLE)
     return (-1.0 if low < -_SLACK else 0.0), white
 
 
@@ -260,16 +278,6 @@ def _aligned(values: Any, region: Any, axis: int | None) -> Any:
     return torch.from_numpy(numpy.ascontiguousarray(values)).to(region.device, dtype)
 
 
-def _host(pixels: Any) -> Any:
-    """A tensor's own memory as an array where NumPy can see it, else the tensor.
-
-    A label is small: torch would spend its time on waking threads.
-    """
-    if is_tensor(pixels) and pixels.device.type == "cpu" and str(pixels.dtype) != "torch.bfloat16":
-        return pixels.detach().numpy()
-    return pixels
-
-
 @contextmanager
 def _writable(pixels: Any) -> Iterator[Any]:
     """The values to write to, in the mode in which a tensor may be written in place; refuses what cannot be."""
@@ -287,6 +295,6 @@ def _writable(pixels: Any) -> Iterator[Any]:
             stage="render_explicit",
         )
     with torch.inference_mode() if pixels.is_inference() else torch.no_grad():
-        yield _host(pixels)
+        yield host(pixels)
         # Written behind its back: autograd must know, or a backward pass would take the old values for granted.
         pixels.narrow(0, 0, 0).zero_()

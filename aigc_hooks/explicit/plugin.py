@@ -26,11 +26,20 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         artifact.rate = samples.check_rate(artifact.rate)
         artifact.visible = not sound.missing(artifact.content, artifact.rate, provider)
         return None
-    if artifact.visible:
-        return None
     if isinstance(artifact.content, Drawable):
         artifact.visible = artifact.content.shows(provider)
-    elif is_picture(artifact.content):
+        return None
+    if artifact.modality == "video":
+        from aigc_hooks.explicit import video
+
+        if artifact.fps is not None:
+            artifact.fps = video.check_fps(artifact.fps)
+        video.check_film(artifact.content)
+        artifact.visible = not video.missing(artifact.content, provider, artifact.fps)
+        return None
+    if artifact.visible:
+        return None
+    if is_picture(artifact.content):
         from aigc_hooks.explicit import picture
 
         artifact.visible = picture.shows_label(artifact.content, provider)
@@ -57,6 +66,18 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         artifact.content = sound.put(artifact.content, rate, provider, places)
         artifact.places += [f"{provider.audio.kind} {place}" for place in places]
         return True
+    if isinstance(artifact.content, Drawable):
+        artifact.content.draw(provider)
+        artifact.places.append("pixels")
+        return True
+    if artifact.modality == "video":
+        from aigc_hooks.explicit import video
+
+        frames = video.missing(artifact.content, provider, artifact.fps)
+        artifact.covered = video.draw(artifact.content, provider, frames)
+        pace = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
+        artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames, {pace} a second")
+        return True
     if is_picture(artifact.content):
         from aigc_hooks.explicit import picture
 
@@ -65,8 +86,6 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         from aigc_hooks.explicit import array
 
         artifact.covered = array.draw(artifact.content, provider)
-    elif isinstance(artifact.content, Drawable):
-        artifact.content.draw(provider)
     else:
         return None
     artifact.places.append("pixels")

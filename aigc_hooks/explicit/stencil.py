@@ -106,13 +106,13 @@ def stencil(width: int, height: int, provider: Provider) -> Stencil:
 
 
 def check_style(provider: Provider) -> None:
-    """Checks, before anything is generated, that the font can draw the wording.
+    """Checks, before anything is generated, that the fonts can draw the wordings.
 
     Raises:
-        ConfigError: The font cannot be read or lacks a character of the wording.
+        ConfigError: A font cannot be read or lacks a character of its wording.
     """
-    style = provider.image
-    check_glyphs(style.wording or provider.wording, style.font or SHIPPED_FONT)
+    for style in (provider.image, provider.video):
+        check_glyphs(style.wording or provider.wording, style.font or SHIPPED_FONT)
 
 
 @functools.lru_cache(maxsize=64)
@@ -120,7 +120,8 @@ def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
     shorter = min(width, height)
     path = style.font or SHIPPED_FONT
     check_glyphs(text, path)
-    lawful = lawful_size(text, path, math.ceil(style.height * shorter - 1e-9))
+    encoded = -(-shorter // style.grid) * style.grid
+    lawful = lawful_size(text, path, math.ceil(style.height * encoded - 1e-9))
     # Larger than the law asks where the law alone would blur; never smaller than it asks: lines break instead.
     for size in range(max(lawful, LEGIBLE_EM), max(lawful, LEAST_EM) - 1, -1):
         inset = _inset(size, shorter)
@@ -131,7 +132,7 @@ def _stencil(width: int, height: int, text: str, style: ImageStyle) -> Stencil:
         f"the label {text!r} does not fit a picture of {width}×{height} pixels at the lawful size of "
         f"{max(lawful, LEAST_EM)} px; make a larger picture"
         + (", choose a shorter wording" if len(text) > 4 else "")
-        + (f", or lower image.height from {style.height:g}" if style.height > MIN_TEXT_HEIGHT else ""),
+        + (f", or lower {style.table}.height from {style.height:g}" if style.height > MIN_TEXT_HEIGHT else ""),
         stage="render_explicit",
     )
 

@@ -160,13 +160,13 @@ class TextFile:
     def _is_markdown(self) -> bool:
         return self.target.suffix.lower() in markdown.CARRIER.suffixes
 
-    def put(self, labelled: str, label: Label, provider: Provider) -> list[str]:
+    def put(self, labelled: str, label: Label, provider: Provider | None) -> list[str]:
         """Takes the labels in.
 
         Args:
             labelled: ``content`` with the visible label.
             label: The implicit label, for Markdown.
-            provider: Whose key signs.
+            provider: Whose key signs; None leaves the label as it is.
 
         Returns:
             Where the implicit label is now.
@@ -177,7 +177,7 @@ class TextFile:
         """
         data = self._with(labelled, label)
         if self._is_markdown:
-            signed = bound(label, provider, BytesIO(data), self.target)
+            signed = label if provider is None else bound(label, provider, BytesIO(data), self.target)
             data, label = (data, label) if signed == label else (self._with(labelled, signed), signed)
             found = [finding.label for finding in read_label(data).findings]
             if found != [label]:

@@ -19,11 +19,13 @@ from aigc_hooks.artifact import Drawable, Finding
 from aigc_hooks.codecs import pyav
 from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
 from aigc_hooks.explicit.overlay import Form, Overlay
+from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound
+from aigc_hooks.styles import VideoStyle
 
 MOST_PIXELS = 1 << 26
 """Largest picture that is decoded: 64 million pixels."""
@@ -89,6 +91,7 @@ class Film(Drawable):
         target: Where it goes.
         findings: The implicit labels that it carries already.
         overlays: The label for each stream of pictures, by its number in the file; filled when it is rendered.
+        style: Which pictures show it.
         progress: Told the share of the work that is done, now and then.
     """
 
@@ -96,6 +99,7 @@ class Film(Drawable):
     target: Path
     findings: list[Finding]
     overlays: dict[int, Overlay] = field(default_factory=dict)
+    style: VideoStyle = field(default_factory=VideoStyle)
     progress: Callable[[float], None] | None = None
 
     @classmethod
@@ -121,8 +125,9 @@ class Film(Drawable):
             UnsupportedOutputError: The wording does not fit.
             CarrierError: It is damaged.
         """
+        self.style = provider.video
         for index, frame, aspect in self._first():
-            self.overlays[index] = Overlay(_form(frame, aspect), provider)
+            self.overlays[index] = Overlay(_form(frame, aspect), as_picture(provider))
 
     def shows(self, provider: Provider) -> bool:
         """Whether the first picture of each stream shows the label where the settings put it."""
@@ -285,6 +290,7 @@ class _Painter:
         self._length = length or float((old.duration or 0) * old.time_base)
         self._seen = 0
         self._last = -math.inf
+        self._begin: float | None = None
         old.thread_type = "AUTO"
         self._stream = _encoder(film, old, new)
 
@@ -304,7 +310,9 @@ class _Painter:
         if frame.width != self._stream.width or frame.height != self._stream.height:
             raise CarrierError(f"{self._film.source} changes its size at {time:.3f} s; label it in parts")
         frame = _planar(frame, self._stream.pix_fmt)
-        self._overlay.blend(frame)
+        self._begin = time if self._begin is None else self._begin
+        if _covered(time - self._begin, self._length, self._film.style):
+            self._overlay.blend(frame)
         frame.pict_type = 0  # the encoder chooses its own key frames
         if self._film.progress is not None and self._length and self._seen % 25 == 0:
             self._film.progress(min(time / self._length, 1.0))
@@ -324,6 +332,16 @@ class _Painter:
                 + (f" of {told}" if told else f" and {self._last:.1f} of {self._length:.1f} s")
                 + ": it was cut off, and is left as it was"
             )
+
+
+def _covered(time: float, length: float, style: VideoStyle) -> bool:
+    """Whether the picture at a time shows the label, in seconds from the start of a film of this length."""
+    return (
+        style.coverage == "throughout"
+        or time < style.seconds
+        or (style.middle and abs(time - length / 2) <= style.seconds / 2)
+        or (style.end and time >= length - style.seconds)
+    )
 
 
 def _encoder(film: Film, old: Any, new: Any) -> Any:

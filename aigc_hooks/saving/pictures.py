@@ -91,6 +91,7 @@ def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | 
         plain(self, fp, format, **params)
         return
     _guard_registries()
+    self, params = _with_opening(self, params)
     # Pillow keeps a save's arguments on the image: each save gets an image object of its own around the same pixels.
     # Not so an animation that is open as a file: two objects would read it at cross-purposes.
     shell = _shell(self) if getattr(self, "n_frames", 1) == 1 else self
@@ -105,6 +106,36 @@ def _save(plain: Callable[..., None], self: Image.Image, fp: Any, format: str | 
     # Not durable: Pillow's own save does not wait for the disk either.
     with replacing(path, durable=False) as file:
         plain(shell, file, format, **params)
+
+
+def _with_opening(image: Image.Image, params: dict[str, Any]) -> tuple[Image.Image, dict[str, Any]]:
+    """Frames of a film that shows its label at other times, as what they become: stills and films that begin here."""
+    others = params.get("append_images") if params.get("save_all") else None
+    shown = _shown(image)
+    if not others:
+        return shown, params
+    others, times = list(others), params.get("duration", image.info.get("duration", 0))
+    elapsed = 0.0
+    for number, frame in enumerate((image, *others)):
+        mark = mark_of(frame) if isinstance(frame, Image.Image) else None
+        if mark is not None and number and elapsed < getattr(mark.provider.image, "seconds", 0.0):
+            others[number - 1] = _shown(frame)
+        time = times[number] if isinstance(times, (list, tuple)) and number < len(times) else times
+        elapsed += time / 1000 if isinstance(time, (int, float)) else 0.0
+    return shown, {**params, "append_images": others}
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """A marked picture, or a copy with the label where it is a frame without one."""
+    mark = mark_of(image)
+    if mark is None or not mark.bare:
+        return image
+    from aigc_hooks.explicit import picture
+
+    copy = image.copy()
+    picture.draw(copy, mark.provider)
+    carry(copy, mark.label, mark.provider)
+    return copy
 
 
 def _shell(image: Image.Image) -> Image.Image:

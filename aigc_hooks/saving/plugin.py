@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from aigc_hooks import sounds
-from aigc_hooks.artifact import Artifact, Call, Finding
+from aigc_hooks import films, sounds
+from aigc_hooks.artifact import Artifact, Call, Drawable, Finding
 from aigc_hooks.carry import carried, carry, covered_by
+from aigc_hooks.explicit.video import as_picture, labelled_frames
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_array, is_picture, is_tensor
@@ -32,6 +34,8 @@ def _clean(value: Any) -> Any:
         if all(one is other for one, other in zip(cleaned, value, strict=True)):
             return value
         return type(value)(*cleaned) if hasattr(value, "_fields") else type(value)(cleaned)
+    if (is_array(value) or is_tensor(value)) and value.ndim == 5:
+        return _stacked([value[number] for number in range(len(value))], value)
     clean = None
     if is_picture(value) and (covered := covered_by(value)):
         from aigc_hooks.explicit import picture
@@ -44,13 +48,32 @@ def _clean(value: Any) -> Any:
     return value if clean is None else clean
 
 
+def _stacked(parts: list[Any], whole: Any) -> Any:
+    """A batch of films without own labels; the same one where it has none."""
+    cleaned = [_clean(part) for part in parts]
+    if all(one is other for one, other in zip(cleaned, parts, strict=True)):
+        return whole
+    if is_tensor(whole):
+        import torch
+
+        return torch.stack(cleaned)
+    import numpy
+
+    return numpy.stack(cleaned)
+
+
 @hookimpl
 def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | None:
     """Finds the label that content carries in memory, or that an image was opened with."""
     content = artifact.content
+    if isinstance(content, Drawable):
+        return None  # its file was read when it was opened
     if artifact.modality == "audio":
         found = sounds.label_of(content, artifact.rate) if artifact.rate is not None else None
         return [Finding(found[0], "memory", (), found[0].to_json())] if found else None
+    if artifact.modality == "video":
+        label = _of_film(content)
+        return [Finding(label, "memory", (), label.to_json())] if label else None
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
     if label := carried(content):
@@ -71,6 +94,18 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
         return read_label(content).findings
     return None
+
+
+def _of_film(film: Any) -> Label | None:
+    """The label of a film that was labelled before, whole or in part: that of most of its frames."""
+    if not len(film):
+        return None
+    if not isinstance(film, (list, tuple)) or not is_picture(film[0]):
+        found = films.label_of(film[0])
+        return found[0] if found else None
+    labels = Counter(label for frame in film if (label := carried(frame)))
+    label, count = labels.most_common(1)[0] if labels else (None, 0)
+    return label if 2 * count > len(film) else None
 
 
 @hookimpl
@@ -94,6 +129,8 @@ def aigc_make_label(provider: Provider) -> Label | None:
 @hookimpl
 def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) -> None:
     """Keeps the label with the content until it is saved."""
+    if isinstance(artifact.content, Drawable):
+        return  # it is on its way to its file
     if artifact.modality == "audio":
         if artifact.rate:
             from aigc_hooks.saving import teaching
@@ -102,6 +139,17 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             bare = artifact.exemption is not None and not artifact.visible
             sounds.remember(artifact.content, int(artifact.rate), label, provider, bare=bare)
             _place(artifact, "memory")
+        return
+    if artifact.modality == "video":
+        from aigc_hooks.saving import video
+
+        video.install()
+        shown = frozenset(labelled_frames(len(artifact.content), provider.video, artifact.fps))
+        _carry_film(artifact.content, label, provider, artifact.covered or [], shown)
+        films.remember(artifact.content, label, provider, shown)
+        artifact.places.append("memory")
+        return
+    if isinstance(artifact.content, str):
         return
     if carried(artifact.content) == label and artifact.covered is None:
         return
@@ -116,3 +164,17 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
 def _place(artifact: Artifact, name: str) -> None:
     if name not in artifact.places:  # a label that was signed is attached again
         artifact.places.append(name)
+
+
+def _carry_film(film: Any, label: Label, provider: Provider, drawn: Sequence[Any], shown: Collection[int]) -> None:
+    """Every frame carries the label of its film; what lay under it goes with the frames that were drawn on."""
+    by = as_picture(provider)
+    if not isinstance(film, (list, tuple)):
+        carry(film, label, by)
+        for run in drawn:
+            carry(film[run.frames.start : run.frames.stop], label, by, run.covered)
+        return
+    covered = {run.frames.start: run.covered for run in drawn}
+    for number, frame in enumerate(film):
+        if number in covered or carried(frame) != label:
+            carry(frame, label, by, covered.get(number), bare=number not in shown)

@@ -24,13 +24,14 @@ from aigc_hooks.security.signing import bound, unbound
 Found = tuple[Label, Provider]
 
 
-def embed(found: Found, file: Any, form: str) -> None:
+def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
     """Puts the label into a file that was just written.
 
     Args:
         found: The label, and whose it is.
         file: A path, or a seekable binary file object that stays open.
         form: Name of its format.
+        modality: What it holds, for the audit record.
 
     Raises:
         LabelError: It did not arrive.
@@ -49,7 +50,7 @@ def embed(found: Found, file: Any, form: str) -> None:
         _rewrite(file, label)
     if path is not None or (file.readable() and file.seekable()):
         _check(file, path, label)
-    record = AuditRecord.now("labelled", "audio", source="save", label=label, places=[f"{form} file"])
+    record = AuditRecord.now("labelled", modality, source="save", label=label, places=[f"{form} file"])
     hooks(provider).audit(record, provider)
 
 
@@ -66,8 +67,9 @@ def _rewrite(file: Any, label: Label) -> None:
     file.seek(0)
     source, made = io.BytesIO(file.read()), io.BytesIO()
     head = source.getvalue()[:64]
-    carrier = next(each for each in hooks().carriers if each.sniff(head))
-    assert carrier.write is not None
+    carrier = next((each for each in hooks().carriers if each.sniff(head)), None)
+    if carrier is None or carrier.write is None:
+        raise UnsupportedCarrierError("what was written has no place for the implicit label; choose another format")
     carrier.write(source, made, label.to_json())
     file.seek(0)
     file.write(made.getvalue())

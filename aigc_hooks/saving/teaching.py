@@ -15,8 +15,9 @@ import inspect
 import io
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aigc_hooks import sounds
@@ -68,7 +69,7 @@ class _Written:
 def _teach_wave(module: Any) -> None:
     writer = module.Wave_write
     for name, seam in (("writeframesraw", _wave_frames), ("close", _wave_close)):
-        _lay(writer, name, seam)
+        lay(writer, name, seam)
 
 
 def _wave_frames(original: Callable[..., Any], self: Any, data: Any) -> Any:
@@ -104,7 +105,7 @@ def _wave_close(original: Callable[..., Any], self: Any) -> Any:
 
 def _teach_soundfile(module: Any) -> None:
     for name, seam in (("write", _soundfile_write), ("close", _soundfile_close)):
-        _lay(module.SoundFile, name, seam)
+        lay(module.SoundFile, name, seam)
 
 
 def _soundfile_write(original: Callable[..., Any], self: Any, data: Any) -> Any:
@@ -204,7 +205,8 @@ _TEACHERS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def _lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
+def lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
+    """Lays a seam over a method, once: it gets the plain method and the arguments."""
     plain = getattr(owner, name)
     if hasattr(plain, _ORIGINAL):
         return
@@ -246,8 +248,9 @@ class _Teacher(importlib.abc.MetaPathFinder):
 _teacher = _Teacher()
 
 
-def install() -> None:
-    """Teaches the savers that are loaded, and those that will be."""
+def install(teachers: Mapping[str, Callable[[Any], None]] = MappingProxyType({})) -> None:
+    """Teaches the savers that are loaded, and those that will be; of sound, and what ``teachers`` names besides."""
+    _TEACHERS.update(teachers)
     for name, teach in _TEACHERS.items():
         if name in sys.modules:
             teach(sys.modules[name])

@@ -39,8 +39,14 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
         LabelError: The label did not arrive; the old file is as it was.
         OSError: A file cannot be read or written.
     """
-    source, target = Path(path), Path(output if output is not None else path)
-    return _write(source, target, label, _refuse_foreign)
+    target = Path(output if output is not None else path)
+    # There is something to lose only where there is a file.
+    return put(Path(path), target, label, durable=target.exists())
+
+
+def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
+    """``write_label``, where the caller says whether to wait until the disk has the file."""
+    return _write(source, target, label, _refuse_foreign, durable=durable)
 
 
 def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -68,16 +74,16 @@ def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.Path
     source, target = Path(path), Path(output if output is not None else path)
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
         return _write_markdown(source, target, label)
-    return _write(source, target, label, _refuse_change)
+    return _write(source, target, label, _refuse_change, durable=target.exists())
 
 
-def _write(source: Path, target: Path, label: Label, check: Callable[[Path, Label], Sequence[Finding]]) -> Path:
+def _write(
+    source: Path, target: Path, label: Label, check: Callable[[Path, Label], Sequence[Finding]], *, durable: bool
+) -> Path:
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
         text = _with_others(label, check(source, label))
-        with replacing(
-            target, durable=target.exists()
-        ) as made:  # there is something to lose only where there is a file
+        with replacing(target, durable=durable) as made:
             write = carrier.write
             assert write is not None
             stream.seek(0)
@@ -112,7 +118,7 @@ def _write_markdown(source: Path, target: Path, label: Label) -> Path:
             f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
             stage="write_metadata",
         )
-    file.put(file.content, label)
+    file.put(file.content, label, None)
     file.save()
     return target
 

@@ -1,4 +1,4 @@
-"""What comes out of a pipeline: pictures, texts and sound are labelled, latents pass; the rest is not released."""
+"""What comes out of a pipeline: pictures, films, texts and sound are labelled, latents pass; the rest stays."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from types import CodeType
 from typing import Any, cast
 
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import forgive, labelled, passed
-from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_samples, is_tensor
+from aigc_hooks.labelling import forgive, labelled, labelled_films, passed
+from aigc_hooks.media import NO_PICTURE, channel_axis, films_in, is_array, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import labelled_sound
 from aigc_hooks_diffusers.inputs import Inputs
@@ -27,11 +27,10 @@ logger = logging.getLogger("aigc_hooks.diffusers")
 _PICTURES = frozenset(("image", "images", "picture", "pictures", "photo", "photos", "img", "imgs", "rgb", "rgba"))
 _TEXTS = frozenset(("text", "texts", "caption", "captions"))
 _SOUND = frozenset(("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice"))
-_VIDEO = ("frame", "frames", "video", "videos", "clip", "clips", "movie")
-_REFUSED = {
-    **dict.fromkeys(_VIDEO, "video"),
-    **dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content"),
-}
+_VIDEO = frozenset(("frame", "frames", "video", "videos", "clip", "clips", "movie"))
+_REFUSED = dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content")
+# Arguments that say how many frames a second a pipeline makes.
+_RATES = ("fps", "frame_rate", "target_fps")
 # What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
 _PASSING = frozenset(
     """
@@ -65,6 +64,10 @@ class Release:
         arguments = _bound(call, pipeline, inputs)
         self.latent = arguments.get("output_type") == "latent"
         self.names = _names(cast(Hashable, type(pipeline)))
+        self.fps = next((rate for name in _RATES if _is_rate(rate := arguments.get(name))), None)
+        # What a pipeline or an output of such a name calls images are the frames of one film.
+        self.filming = "video" in _words(type(pipeline).__name__)
+        self.film = False
         # A modular pipeline was asked for some of its values by name.
         self.asked = arguments.get("output")
         self.modular = _is_a(pipeline, "ModularPipeline")
@@ -77,6 +80,8 @@ class Release:
         Raises:
             LabelError: It could not be labelled; nothing is released.
         """
+        self.film = self.has_film(output)
+        self.filming |= "video" in _words(type(output).__name__)
         if _is_a(output, "PipelineState"):
             self.state(output.values)
         elif self.modular and isinstance(self.asked, str):
@@ -89,6 +94,18 @@ class Release:
             self.refuse(", ".join(self.unknown), "nothing in it is known as a picture")
         return output
 
+    def has_film(self, output: Any) -> bool:
+        """Whether an output holds a film beside what else it holds."""
+        if _is_a(output, "PipelineState"):
+            output = output.values
+        if isinstance(output, tuple) and not hasattr(output, "_fields"):
+            fields = list(zip(self.names, output, strict=False))
+        elif isinstance(output, Mapping):
+            fields = [(str(name), output[name]) for name in output]
+        else:
+            fields = [(name, getattr(output, name)) for name in getattr(output, "_fields", _fields(type(output), ""))]
+        return any(_words(name) & _VIDEO and films_in(value) for name, value in fields)
+
     def state(self, values: dict[str, Any]) -> None:
         """A state holds inputs and intermediates as well: of those only PIL images could be pictures to look at."""
         declared = self.declared()
@@ -99,7 +116,7 @@ class Release:
     def asked_for(self, name: str, value: Any) -> Any:
         """One value of a modular pipeline's state."""
         words = _words(name)
-        named = _REFUSED.keys() | _SOUND
+        named = _REFUSED.keys() | _SOUND | _VIDEO
         if words & named and words[-1] not in named and not any(_pictures(value)):
             return value  # such as audio_scheduler
         if words & _DERIVED and self.inputs.pictures and not self.inputs.is_given(value):
@@ -160,6 +177,10 @@ class Release:
         passing = bool(words & _PASSING)
         if words & _SOUND and not passing and is_samples(value) and not (self.latent and is_tensor(value)):
             return self.sound(name, value)
+        if words & _VIDEO and not passing and not (self.latent and is_tensor(value)):
+            return self.frames(name, value)
+        if self.filming and words & _PICTURES and not passing and not self.latent and films_in(value):
+            return self.frames(name, value)
         if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
             if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
                 return self.record(value)
@@ -202,6 +223,11 @@ class Release:
         if axis != NO_PICTURE and (known or (axis is not None and _looks_like_pixels(value, axis))):
             return self.label(value)
         if known or value.ndim >= 5:
+            if films := films_in(value) if value.ndim == 5 else []:
+                axis = channel_axis(films[0])
+                known = axis != NO_PICTURE and (known or (axis is not None and _looks_like_pixels(films[0], axis)))
+            if films and known:
+                return self.frames(name, value)
             kind = "video or 3-D content" if value.ndim >= 4 else "audio or other content"
             self.refuse(name, f"{_kind(value)} is no picture: {kind} cannot be labelled by this version")
         elif value.ndim >= 2 and "int" not in str(value.dtype) and "bool" not in str(value.dtype) and not self.modular:
@@ -214,6 +240,15 @@ class Release:
         self.labelled = True
         return labelled(value, self.provider, self.source)
 
+    def frames(self, name: str, value: Any) -> Any:
+        """The frames of films, at the rate that the call names."""
+        films = films_in(value)
+        if not films or not all(map(len, films)):
+            self.refuse(name, f"{_kind(value)} is not known as video")
+            return value
+        self.labelled = True
+        return labelled_films(value, self.provider, self.source, self.fps)
+
     def sound(self, name: str, value: Any) -> Any:
         """Samples get their label at the rate at which the pipeline's models speak."""
         rate = speaking_rate(self.pipeline)
@@ -221,7 +256,13 @@ class Release:
             self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
             return value
         self.labelled = True
-        return labelled_sound(value, self.provider, self.source, rate)
+        provider = self.provider
+        if self.film:
+            if (place := provider.video.sound) == "none":
+                passed(self.source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
+                return value
+            provider = provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+        return labelled_sound(value, provider, self.source, rate)
 
     def decodes(self) -> bool:
         """Whether the pipeline has a decoder. One that works on pixels has no latents, whatever it is asked for."""
@@ -321,7 +362,11 @@ def _names_in(code: CodeType | None) -> Iterator[str]:
                 yield from _names_in(constant)
 
 
-def _fields(value: Any) -> tuple[str, ...]:
-    if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__name__.endswith("Output"):
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1000
+
+
+def _fields(value: Any, suffix: str = "Output") -> tuple[str, ...]:
+    if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__name__.endswith(suffix):
         return tuple(field.name for field in dataclasses.fields(value))
     return ()

@@ -25,6 +25,7 @@ from PIL import Image, ImageFilter
 from record import record
 from sound import sound
 from text import text
+from video import video
 
 import aigc_hooks
 from aigc_hooks.explicit import array, picture
@@ -150,7 +151,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, files, text, sound, record, importing, memory):
+    for part in (explicit, saving, reading, pictures, files, text, sound, video, record, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:

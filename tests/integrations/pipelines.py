@@ -11,8 +11,13 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import (
+    AnimateDiffPipeline,
     AutoencoderKL,
+    AutoencoderKLCogVideoX,
     AutoencoderKLWan,
+    CogVideoXDDIMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
     ControlNetModel,
     DanceDiffusionPipeline,
     DDIMPipeline,
@@ -30,6 +35,7 @@ from diffusers import (
     LatentConsistencyModelPipeline,
     LCMScheduler,
     MarigoldDepthPipeline,
+    MotionAdapter,
     PixArtAlphaPipeline,
     PixArtTransformer2DModel,
     PriorTransformer,
@@ -433,6 +439,61 @@ WAN = {
     "negative_prompt_embeds": torch.zeros(1, 4, 8),
     "height": 16,
     "width": 16,
+    "num_frames": 5,
+}
+
+
+def animatediff() -> Any:
+    torch.manual_seed(0)
+    adapter = MotionAdapter(
+        block_out_channels=(4, 8), motion_layers_per_block=1, motion_norm_num_groups=2, motion_num_attention_heads=2
+    )
+    components = sd_components(scheduler=DDIMScheduler(clip_sample=False, beta_schedule="linear", steps_offset=1))
+    del components["safety_checker"]
+    return quiet(AnimateDiffPipeline(**components, motion_adapter=adapter))
+
+
+ANIMATEDIFF = {"prompt": "a cat", "num_frames": 2, "height": 64, "width": 64}
+
+
+def cogvideox() -> Any:
+    torch.manual_seed(0)
+    transformer = CogVideoXTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=16,
+        in_channels=4,
+        out_channels=4,
+        time_embed_dim=2,
+        text_embed_dim=8,
+        num_layers=1,
+        sample_width=8,
+        sample_height=8,
+        sample_frames=9,
+        patch_size=2,
+        temporal_compression_ratio=4,
+        max_text_seq_length=4,
+    )
+    vae = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4,
+        up_block_types=("CogVideoXUpBlock3D",) * 4,
+        block_out_channels=(4, 4, 4, 4),
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=2,
+        temporal_compression_ratio=4,
+    )
+    return quiet(
+        CogVideoXPipeline(
+            tokenizer=None, text_encoder=None, transformer=transformer, vae=vae, scheduler=CogVideoXDDIMScheduler()
+        )
+    )
+
+
+COGVIDEOX = {
+    "prompt_embeds": torch.zeros(1, 4, 8),
+    "negative_prompt_embeds": torch.zeros(1, 4, 8),
+    "height": 64,
+    "width": 64,
     "num_frames": 5,
 }
 

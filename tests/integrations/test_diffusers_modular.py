@@ -22,7 +22,7 @@ from PIL import Image
 from seen import only_the_label_differs, producer, same
 
 import aigc_hooks
-from aigc_hooks import UnsupportedOutputError, is_wrapped
+from aigc_hooks import is_wrapped
 
 
 class Encode(ModularPipelineBlocks):  # type: ignore[misc]
@@ -90,7 +90,7 @@ class Film(Denoise):
 
     def __call__(self, components: Any, state: Any) -> Any:
         block = self.get_block_state(state)
-        block.videos = numpy.zeros((1, 3, 32, 32, 3), numpy.float32)
+        block.videos = numpy.zeros((1, 3, 64, 64, 3), numpy.float32)
         block.audio_scheduler = object()
         self.set_block_state(state, block)
         return components, state
@@ -226,10 +226,14 @@ def test_pictures_that_stay_in_a_state_keep_their_label(pipe: Any) -> None:
 
 
 @pytest.mark.parametrize("output", [None, "videos", ["videos"]])
-def test_video_is_refused(output: Any) -> None:
+def test_video_is_labelled(output: Any) -> None:
     pipe = aigc_hooks.wrap(modular(FilmBlocks), producer="acme")
-    with pytest.raises(UnsupportedOutputError, match="video"):
-        pipe(prompt="a cat", output=output)
+    made = pipe(prompt="a cat", output=output)
+    videos = made if output == "videos" else made["videos"] if output else made.get("videos")
+    label = aigc_hooks.read_label(videos[0]).label
+    assert label is not None
+    assert label.content_producer == "acme"
+    assert all(only_the_label_differs(frame, numpy.zeros((64, 64, 3))) for frame in videos[0])
 
 
 def test_copies_and_the_class(pipe: Any) -> None:

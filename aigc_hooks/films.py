@@ -1,0 +1,226 @@
+"""How the label of a film is found again when it is exported.
+
+A PIL image carries its label in ``info``, and an array is remembered by where it lies; but what makes a film of frames
+makes other arrays of them first. So the frames themselves are asked: a few pixels of each that was labelled in this
+process are kept, spread over the frame, as brightness. A frame is found again after ``asarray``, slicing, conversion to
+integers or floating point of any size, in any layout, with its channels in any order. It is not after resizing,
+cropping or lossy coding, nor in another process, unless that was forked since.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from aigc_hooks.labels import Label
+from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_picture, is_tensor
+from aigc_hooks.provider import Provider
+
+_POINTS = 12
+"""How many places in each direction are looked at."""
+
+_MOST_SIZES = 8
+_MOST = 8192
+"""How many frames of one size are remembered; the oldest are forgotten."""
+
+_MOST_OF_ONE = 1024
+"""How many frames of one film are: of a longer one its beginning, and some of the rest."""
+
+_NEAR = 2.5
+"""How far apart two prints of one frame may be, of 255, as a mean: integers round, half precision too."""
+
+_SAME = 0.25
+"""How much further, squared, is as near: so small a difference is rounding."""
+
+_FLAT = 3.0
+"""A frame that varies less than this is like too many others to be known by what it shows."""
+
+
+_Owner = tuple[Label, Provider, bool]
+"""Whose a frame is, and whether it shows the explicit label."""
+
+
+class _Shelf:
+    """The prints of the frames of one size, in a ring that grows."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.owners: list[_Owner] = []
+        self.prints: Any = None
+        self.sizes: Any = None
+
+    def add(self, prints: Any, owners: list[_Owner]) -> None:
+        import numpy
+
+        for found, owner in zip(prints, owners, strict=True):
+            at = self.made % _MOST
+            self.made += 1
+            if self.prints is None or at >= len(self.prints):
+                room = min(max(64, 2 * at), _MOST)
+                kept: Any = numpy.zeros((room, _POINTS * _POINTS), numpy.float32)
+                sizes: Any = numpy.zeros(room, numpy.float32)
+                if at:
+                    kept[:at], sizes[:at] = self.prints, self.sizes
+                self.prints, self.sizes = kept, sizes
+            if at >= len(self.owners):
+                self.owners.append(owner)
+            self.owners[at] = owner
+            self.prints[at], self.sizes[at] = found, float(found @ found)
+
+    def find(self, found: Any) -> _Owner | None:
+        """The newest of the nearest, if it is near enough."""
+        count = len(self.owners)
+        distance = self.sizes[:count] - 2 * (self.prints[:count] @ found)
+        least = float(distance.min()) + float(found @ found)
+        if not least <= _NEAR**2 * len(found):  # nor where it is no number
+            return None
+        alike = (distance <= distance.min() + _SAME * len(found)).nonzero()[0]
+        return self.owners[int(min(alike, key=lambda at: (self.made - 1 - at) % _MOST))]
+
+
+_shelves: OrderedDict[tuple[int, int], _Shelf] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _renew() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
+def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]) -> None:
+    """Keeps the label of a film that has been labelled.
+
+    Args:
+        film: PIL images or arrays in a list, an array, or a tensor.
+        label: Its implicit label.
+        provider: The settings.
+        shown: Numbers of the frames that show the explicit label.
+    """
+    count = len(film)
+    chosen = list(range(count))
+    if count > _MOST_OF_ONE:
+        half = _MOST_OF_ONE // 2
+        chosen = [*range(half), *(half + (count - half) * n // half for n in range(half))]
+    if isinstance(film, (list, tuple)):
+        frames = [film[n] for n in chosen]
+        prints = _of_pictures(frames) if all(map(is_picture, frames)) else list(map(_print, frames))
+        size = _size(film[0])
+    else:
+        prints = _prints(film if len(chosen) == count else film[chosen])
+        size = _size(film)
+    with _lock:
+        if size not in _shelves:
+            while len(_shelves) >= _MOST_SIZES:
+                _shelves.popitem(last=False)
+            _shelves[size] = _Shelf()
+        _shelves.move_to_end(size)
+        both = ((label, provider, False), (label, provider, True))
+        _shelves[size].add(prints, [both[number in shown] for number in chosen])
+
+
+def known_size(width: int, height: int) -> bool:
+    """Whether a film of this size has been labelled: where none has, no frame needs to be looked at."""
+    return (height, width) in _shelves
+
+
+def label_of(frame: Any) -> tuple[Label, Provider] | None:
+    """The label of the film that a frame is of, and by which settings; None where it got none in this process.
+
+    The same frame without the explicit label that it got is another, such as one that was there before.
+    """
+    if not _shelves or (not is_picture(frame) and channel_axis(frame) == NO_PICTURE):
+        return None
+    shelf = _shelves.get(_size(frame))
+    if shelf is None or not shelf.owners:
+        return None
+    try:
+        found = _print(frame)
+    except (TypeError, ValueError):  # of a dtype that no film has
+        return None
+    with _lock:
+        owner = shelf.find(found)
+    if owner is None:
+        return None
+    label, provider, shown = owner
+    known = _shows(frame, provider) if shown else float(found.std()) > _FLAT
+    return (label, provider) if known else None
+
+
+def _shows(frame: Any, provider: Provider) -> bool:
+    from aigc_hooks.explicit import array, picture
+    from aigc_hooks.explicit.video import as_picture
+
+    return bool((picture if is_picture(frame) else array).shows_label(frame, as_picture(provider)))
+
+
+def _size(frame: Any) -> tuple[int, int]:
+    if is_picture(frame):
+        return int(frame.height), int(frame.width)
+    shape = tuple(frame.shape)
+    return (shape[-3], shape[-2]) if channel_axis(frame) == -1 else (shape[-2], shape[-1])
+
+
+def _print(frame: Any) -> Any:
+    """The brightness of a frame at its places, around 0."""
+    return (_of_pictures([frame]) if is_picture(frame) else _prints(frame[None]))[0]
+
+
+def _of_pictures(frames: Sequence[Any]) -> Any:
+    """Those of PIL images, (F, places)."""
+    import numpy
+
+    # The nearest pixels: Pillow finds them much quicker than it makes an array of a whole frame.
+    few = [frame.resize((_POINTS, _POINTS), 0) for frame in frames]
+    data = b"".join([(small if small.mode == "RGB" else small.convert("RGB")).tobytes() for small in few])
+    values: Any = numpy.frombuffer(data, numpy.uint8).reshape(len(few), _POINTS * _POINTS, 3)
+    return values.mean(axis=2, dtype=numpy.float32) - numpy.float32(127.5)
+
+
+def _places(side: int) -> Any:
+    """Where to look along a side: where Pillow does, which adds up steps from the middle of the first."""
+    import numpy
+
+    step = side / _POINTS
+    return numpy.add.accumulate([step / 2] + [step] * (_POINTS - 1)).astype(int)
+
+
+def _prints(film: Any) -> Any:
+    """Those of all frames of an array or tensor, (F, places)."""
+    import numpy
+
+    height, width = _size(film)
+    axis = channel_axis(film)
+    rows, columns = _places(height), _places(width)
+    at: tuple[Any, ...] = (..., rows[:, None], columns)
+    if is_tensor(film):
+        film = host(film.detach())
+        at = at if not is_tensor(film) else (..., rows[:, None].tolist(), columns.tolist())
+    few = film[(*at, slice(None)) if axis == -1 else at]
+    values: Any = numpy.asarray(few.float().cpu() if is_tensor(few) else few, numpy.float32)
+    if axis is not None and values.ndim > 3:
+        colours = values.shape[axis] - (values.shape[axis] in (2, 4))
+        values = values[..., :colours].mean(axis=-1) if axis == -1 else values[:, :colours].mean(axis=1)
+    return values.reshape(len(values), -1) * _scale(film, values) - 127.5
+
+
+def _scale(film: Any, values: Any) -> float:
+    """What makes 255 of white; shifts values in −1–1 in place."""
+    name = str(film.dtype).removeprefix("torch.")
+    if name == "uint8":
+        return 1.0
+    if name == "uint16":
+        return 255 / 65535
+    if "float" not in name and name != "longdouble":
+        raise TypeError(name)
+    if float(values.min()) < -0.02:
+        values += 1
+        return 127.5
+    return 255.0

@@ -1,0 +1,344 @@
+"""Teaches the writers of films that people use to keep the label of labelled frames, and leaves other films alone.
+
+The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
+lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, PyAV, which its
+``encode_video`` uses, and Pillow's ``fromarray``, with which others write GIFs: each when it is loaded, and each at a
+place that also reaches scripts that imported the function before. What comes first in a file shows the label for the
+seconds that the style asks for, at the rate of that file: frames that do not are drawn on as they are written.
+The implicit label follows when the file is closed, and is read back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from aigc_hooks import films
+from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.carry import carry, mark_of
+from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.explicit.video import as_picture
+from aigc_hooks.labels import Label
+from aigc_hooks.media import pictures_in
+from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.saving import pictures, teaching
+from aigc_hooks.saving.sound import embed
+from aigc_hooks.saving.writing import put
+
+Found = tuple[Label, Provider]
+
+_ORIGINAL = "__aigc_hooks_original__"
+
+# What a caller knows of the frames that are about to be written, where they could not tell themselves.
+_expected: ContextVar[Found | None] = ContextVar("aigc_hooks_expected_film", default=None)
+_resting: ContextVar[bool] = ContextVar("aigc_hooks_video_resting", default=False)
+
+
+@contextlib.contextmanager
+def resting() -> Iterator[None]:
+    """While it lasts, films are written as they are: whoever writes them labels them."""
+    token = _resting.set(True)
+    try:
+        yield
+    finally:
+        _resting.reset(token)
+
+
+class Export:
+    """A film on its way to a file.
+
+    Args:
+        target: The path or name of the file, as far as there is one.
+        fps: Frames a second, for frames that come without a time.
+    """
+
+    def __init__(self, target: str, fps: float | None) -> None:
+        self.target = target
+        self.fps = fps
+        self.found: Found | None = None
+        self._refused = self._done = False
+        self._begun: float | None = None
+        self._count = 0
+        if (expected := _expected.get()) is not None:
+            self._know(expected)
+
+    def take(self, frame: Any, time: float | None = None) -> Any:
+        """Takes the next frame, (H,W) or (H,W,C), and returns what is to be written: the frame, or a labelled copy.
+
+        Args:
+            frame: The frame as an array.
+            time: When it is shown, in seconds.
+
+        Raises:
+            UnsupportedCarrierError: The file will have no place for the implicit label.
+        """
+        if time is None:
+            time = self._count / (self.fps or 60.0)
+        self._count += 1
+        if self.found is None and not self._refused and (known := films.label_of(frame)) is not None:
+            self._know(known)
+        if self.found is None:
+            return frame
+        provider = active(self.found[1])
+        self._begun = time if self._begun is None else self._begun
+        self._done = time - self._begun >= provider.video.seconds - 1e-6
+        return frame if self._done or _shows(frame, provider) else _drawn(frame, provider)
+
+    def looks(self, width: int, height: int) -> bool:
+        """Whether the next frame, of this size, needs to be looked at."""
+        return not self._done and (self.found is not None or films.known_size(width, height))
+
+    def finish(self, file: Any = None) -> None:
+        """Puts the implicit label into the file that has been written: the target, or a file object.
+
+        Raises:
+            LabelError: It did not arrive.
+            CarrierError: The format has no place for it.
+        """
+        found, self.found = self.found, None
+        if found is None:
+            return
+        if file is None:
+            path = Path(self.target)
+            put(path, path, found[0], durable=False)  # nor does who wrote it wait for the disk
+            form = path.suffix
+            record = AuditRecord.now("labelled", "video", source="save", label=found[0], places=[f"{form} file"])
+            hooks(found[1]).audit(record, found[1])
+        else:
+            embed(found, file, "film", "video")
+
+    def _know(self, found: Found) -> None:
+        """The film is ours: its file must hold the label, and that is said before minutes of encoding."""
+        suffix = Path(self.target).suffix.lower()
+        holding = [carrier for carrier in hooks().carriers if carrier.write is not None]
+        if not suffix or any(suffix in carrier.suffixes for carrier in holding):
+            self.found = found
+            return
+        known = sorted({suffix for carrier in holding for suffix in carrier.suffixes})
+        message = (
+            f"{self.target}: a film written as {suffix} has no place for the implicit label of generated films; choose "
+            f"a suffix that has: {', '.join(known)}" + ("; GIF is written by Pillow" if suffix == ".gif" else "")
+        )
+        self._refused = True
+        settings = active(found[1])
+        if settings.on_unsupported_carrier == "raise":
+            raise UnsupportedCarrierError(message)
+        warnings.warn(f'{message} (on_unsupported_carrier = "warn")', stacklevel=6)
+        hooks(settings).audit(
+            AuditRecord.now("unsupported-carrier", "video", source="save", label=found[0], reason=message), settings
+        )
+
+
+def _shows(frame: Any, provider: Provider) -> bool:
+    from aigc_hooks.explicit import array
+
+    return array.shows_label(frame, as_picture(provider))
+
+
+def _drawn(frame: Any, provider: Provider) -> Any:
+    from aigc_hooks.explicit import array
+
+    copy = frame.copy()
+    array.draw(copy, as_picture(provider))
+    return copy
+
+
+# imageio
+
+
+def _teach_imageio(module: Any) -> None:
+    writer = module.FfmpegFormat.Writer
+    teaching.lay(writer, "_append_data", _imageio_append)
+    teaching.lay(writer, "_close", _imageio_close)
+
+
+def _imageio_append(original: Callable[..., Any], self: Any, im: Any, meta: Any) -> Any:
+    if _resting.get():
+        return original(self, im, meta)
+    export = vars(self).get("_aigc_hooks")
+    if export is None:
+        export = vars(self)["_aigc_hooks"] = Export(str(self._filename), float(self.request.kwargs.get("fps", 10)))
+    return original(self, export.take(im), meta)
+
+
+def _imageio_close(original: Callable[..., Any], self: Any) -> Any:
+    export = vars(self).pop("_aigc_hooks", None)
+    result = original(self)
+    if export is not None:
+        export.finish()
+    return result
+
+
+# PyAV
+
+
+# By id, for containers know no weak references. One that nobody closes is closed when it goes.
+_exports: dict[int, Export] = {}
+_lock = threading.Lock()
+
+
+def _teach_pyav(module: Any) -> None:
+    try:
+        teaching.lay(module.video.stream.VideoStream, "encode", _pyav_encode)
+        teaching.lay(module.container.OutputContainer, "close", _pyav_close)
+        module.container.OutputContainer.__del__ = _pyav_del
+    except TypeError:  # its classes cannot be changed before version 18
+        warnings.warn(
+            f"PyAV {module.__version__} cannot be taught to keep the labels of films: pip install 'av>=18', or "
+            "write them with aigc_hooks.save(frames, path, fps=…)",
+            stacklevel=2,
+        )
+
+
+def _pyav_encode(original: Callable[..., Any], self: Any, frame: Any = None) -> Any:
+    container = getattr(self, "container", None)
+    if frame is None or container is None or _resting.get():
+        return original(self, frame)
+    with _lock:
+        export = _exports.get(id(container))
+        if export is None:
+            rate = self.codec_context.framerate
+            export = _exports[id(container)] = Export(_name(container), float(rate) if rate else None)
+    if not export.looks(frame.width, frame.height):
+        return original(self, frame)
+    pixels = frame.to_ndarray(format="rgb24")
+    shown = export.take(pixels, frame.time)
+    return original(self, frame if shown is pixels else _replaced(frame, shown))
+
+
+def _replaced(frame: Any, pixels: Any) -> Any:
+    """A frame with other pixels, in the format and at the time of the old one."""
+    made = type(frame).from_ndarray(pixels, format="rgb24")
+    if frame.format.name != "rgb24":
+        made = made.reformat(format=frame.format.name)
+    if frame.time_base is not None:
+        made.pts, made.time_base = frame.pts, frame.time_base
+    return made
+
+
+def _name(container: Any) -> str:
+    return "" if container.file is not None else str(container.name)
+
+
+def _pyav_close(original: Callable[..., Any], self: Any) -> Any:
+    with _lock:
+        export = _exports.pop(id(self), None)
+    if export is None or export.found is None:
+        return original(self)
+    file = getattr(self.file, "file", None)
+    if file is not None and not all(getattr(file, name, bool)() for name in ("readable", "seekable")):
+        original(self)
+        # A file that is open for writing only has a path to read it by.
+        if isinstance(name := getattr(file, "name", None), (str, Path)) and Path(name).is_file():
+            file.flush()
+            export.target = str(name)
+            export.finish()
+            return None
+        raise LabelError(
+            f"the film went to {file!r}, which cannot be read again, and so its implicit label cannot be put there; "
+            "write it to a path or to io.BytesIO",
+            stage="save",
+        )
+    result = original(self)
+    export.finish(file)
+    return result
+
+
+def _pyav_del(self: Any) -> None:
+    self.close()
+
+
+# diffusers
+
+
+def _teach_diffusers(module: Any) -> None:
+    for name, seam in (("export_to_video", _export_to_video), ("encode_video", _encode_video)):
+        function = getattr(module, name, None)
+        if function is None or hasattr(function, _ORIGINAL):
+            continue
+        # A script may have imported the function already: the function itself changes, and not the name in its module.
+        original = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        function.__signature__ = inspect.signature(original)
+        setattr(function, _ORIGINAL, original)
+        function.__defaults__ = None
+        function.__code__ = seam.__code__
+
+
+def _export_to_video(*args: Any, **kwargs: Any) -> Any:
+    from aigc_hooks.saving.video import exported
+
+    return exported("export_to_video", *args, **kwargs)
+
+
+def _encode_video(*args: Any, **kwargs: Any) -> Any:
+    from aigc_hooks.saving.video import exported
+
+    return exported("encode_video", *args, **kwargs)
+
+
+def exported(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Both functions: PIL images tell their label also where they were resized, which the arrays of them do not."""
+    original = getattr(getattr(sys.modules["diffusers.utils.export_utils"], name), _ORIGINAL)
+    frames = next(iter(inspect.signature(original).bind(*args, **kwargs).arguments.values()))
+    mark = next(filter(None, map(mark_of, pictures_in(frames))), None)
+    token = _expected.set((mark.label, mark.provider) if mark else None)
+    try:
+        return original(*args, **kwargs)
+    finally:
+        _expected.reset(token)
+
+
+# Pillow
+
+
+def _teach_pillow(module: Any) -> None:
+    plain = module.fromarray
+    if hasattr(plain, _ORIGINAL):
+        return
+
+    @functools.wraps(plain)
+    def fromarray(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        image = plain(obj, *args, **kwargs)
+        if films.known_size(*image.size) and (known := films.label_of(image)) is not None:
+            carry(image, known[0], as_picture(known[1]))
+        return image
+
+    setattr(fromarray, _ORIGINAL, plain)
+    module.fromarray = fromarray
+
+
+_TEACHERS: dict[str, Callable[[Any], None]] = {
+    "PIL.Image": _teach_pillow,
+    "av": _teach_pyav,
+    "diffusers.utils.export_utils": _teach_diffusers,
+    "imageio.plugins.ffmpeg": _teach_imageio,
+}
+
+
+def install() -> None:
+    """Teaches the writers that are loaded, and those that will be."""
+    pictures.install()
+    teaching.install(_TEACHERS)
+
+
+def _forked() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
