@@ -15,7 +15,7 @@ from aigc_hooks.labels import Label
 from aigc_hooks.media import films_in, is_array, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
-from aigc_hooks.reading import carrier_of
+from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.waiver import Exemption, recorded_id
 
 if TYPE_CHECKING:
@@ -412,6 +412,42 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
         labelled(frame, provider, source=path.name)
     file.save()
     return file.target
+
+
+def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
+    """Writes the implicit label alone into a file; its explicit label must have been put there by other means.
+
+    Args:
+        path: The file, of any format that ``write_label`` takes.
+        output: Where the labelled file goes; None writes it in place.
+        provider: The settings. An own label that is there already is kept.
+
+    Returns:
+        The path of the labelled file.
+
+    Raises:
+        LabelError: It holds the label of another producer, or the label did not arrive.
+        CarrierError: It is damaged, or of a format that is not written this way.
+        OSError: It cannot be read or written.
+    """
+    from aigc_hooks.saving.writing import write_label
+
+    settings = active(provider)
+    room = hooks(settings)
+    carrier = carrier_of(path)
+    reading = read_label(path)
+    artifact = Artifact(path, carrier.medium if carrier is not None else "", path.name)
+    own = own_label(list(reading.findings), settings)
+    known = own if own is not None and not own.defects(strict=settings.strict) else None
+    artifact.label = made = known or room.make_label(artifact, settings)
+    if made is None:
+        raise LabelError("no plugin made a label", stage="make_label")
+    if known is None:
+        _check_made(made, settings)
+        room.sign(artifact, made, settings)
+    artifact.places.append(f"{reading.carrier} file")
+    record(artifact, "labelled", settings, "the implicit label alone")
+    return write_label(path, artifact.label or made, output=output)
 
 
 def _label_text(file: TextFile, provider: Provider, source: str) -> Path:

@@ -52,8 +52,8 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Labels AI-generated pictures, texts and sounds as Chinese law demands (GB 45438-2025), and reads the labels "
-    "(生成合成标识).",
+    help="Labels AI-generated pictures, texts, sounds and films as Chinese law demands (GB 45438-2025), and reads the "
+    "labels (生成合成标识).",
     epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -183,9 +183,9 @@ def label(
     position: Annotated[
         str | None,
         typer.Option(
-            help="Place of the visible label. In pictures: top-left, top, top-right, right, bottom-right, bottom, "
-            "bottom-left or left; in texts and sounds: end, start or both. It goes to the files of its kind. [default: "
-            "the provider's, or bottom-right, and end in texts, start in sounds]",
+            help="Place of the visible label. In pictures and films: top-left, top, top-right, right, bottom-right, "
+            "bottom, bottom-left or left; in texts and sounds: end, start or both. It goes to the files of its kind. "
+            "[default: the provider's, or bottom-right, and end in texts, start in sounds]",
             show_default=False,
         ),
     ] = None,
@@ -197,14 +197,23 @@ def label(
             show_default=False,
         ),
     ] = None,
+    implicit_only: Annotated[
+        bool,
+        typer.Option(
+            "--implicit-only",
+            help="Write the implicit label alone, into any file that has a place for it, documents too: nothing is "
+            "decoded. Their explicit label is your affair.",
+        ),
+    ] = False,
     exclude: Exclude = None,
     processes: Jobs = None,
 ) -> None:
-    """Label pictures, texts and sounds, for people and in their metadata (添加标识).
+    """Label pictures, texts, sounds and films, for people and in their metadata (添加标识).
 
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
     label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
-    document is left as it is. Sound that is stored with losses is encoded anew with the label before it.
+    document is left as it is. Sound gets its label before it and is not encoded anew, except Ogg Vorbis; the pictures
+    of films are.
 
     Of a folder, every file in it gets its labelled copy at the same place under --out. A run that was broken off goes
     on where it was: a copy that carries this producer's label is not made again, unless with --overwrite. Files whose
@@ -230,8 +239,12 @@ def label(
         first, second, target = twins[0]
         _usage("label", f"{first} and {second} would both become {target}; label them into different folders")
     if format and (others := [job for job in jobs if job.kind != "image"]):
-        kind = "a text" if others[0].kind == "text" else "a sound"
+        kind = {"text": "a text", "video": "a film"}.get(others[0].kind, "a sound")
         _usage("label", f"--format is for pictures, and {others[0].source} is {kind}; label it without")
+    if implicit_only:
+        if format or position or wording:
+            _usage("label", "--implicit-only changes nothing that --format, --position or --wording could apply to")
+        jobs = [job._replace(implicit_only=True) for job in jobs]
     try:
         overrides: dict[str, Any] = dict(work.styles(jobs, position, wording))
     except ValueError as error:

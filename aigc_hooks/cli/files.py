@@ -20,7 +20,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import resolve
 from aigc_hooks.security.keys import pinned_keys
 from aigc_hooks.security.verification import Verification, keys_of
-from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle
+from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle, VideoStyle
 
 R = TypeVar("R")
 
@@ -28,7 +28,12 @@ _WORTH_A_PROCESS = 32
 """How many more files make another process worth its start."""
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
-_PLACES: dict[str, type[Settings]] = {"image": ImageStyle, "text": TextStyle, "audio": AudioStyle}
+_PLACES: dict[str, type[Settings]] = {
+    "image": ImageStyle,
+    "text": TextStyle,
+    "audio": AudioStyle,
+    "video": VideoStyle,
+}
 
 
 @dataclass
@@ -124,7 +129,7 @@ def styles(jobs: Sequence[Job], position: str | None, wording: str | None) -> di
         known = {kind: get_args(_PLACES[kind].model_fields["position"].annotation) for kind in found}
         takers = [kind for kind in found if position in known[kind]]
         if not takers:
-            names = {"image": "a picture", "text": "a text", "audio": "a sound"}
+            names = {"image": "a picture", "text": "a text", "audio": "a sound", "video": "a film"}
             told = "; ".join(f"{names[kind]} has {', '.join(values)}" for kind, values in known.items())
             raise ValueError(f"--position {position!r} fits none of the files: {told}")
         for kind in takers:

@@ -13,15 +13,14 @@ from typing import Literal, NamedTuple
 from aigc_hooks.artifact import Reading
 from aigc_hooks.checking import check
 from aigc_hooks.checks.report import Report
-from aigc_hooks.checks.sounds import FORMATS as SOUNDS
 from aigc_hooks.errors import AIGCHooksError, CarrierError, ConfigError, UnsupportedCarrierError
 from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
 from aigc_hooks.implicit.markdown import TEXT
-from aigc_hooks.labelling import label
+from aigc_hooks.labelling import label, label_metadata
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
-from aigc_hooks.reading import read_stream
+from aigc_hooks.reading import carrier_of, read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
 from aigc_hooks.saving.recordings import is_sound
 from aigc_hooks.security.keys import PinnedKey
@@ -30,6 +29,9 @@ from aigc_hooks.security.verification import Verification, verified
 _HEAD = 4096
 """How many bytes of a file are enough to tell its format."""
 
+
+_SOUNDS = (".m4a", ".m4b", ".mka")
+"""Names of sounds in the containers of films."""
 
 Status = Literal["labelled", "done", "nothing", "skipped", "failed"]
 
@@ -40,14 +42,16 @@ class Job(NamedTuple):
     Attributes:
         source: Its path or URL.
         target: Where its labelled copy goes; None labels the file itself.
-        kind: ``"text"``, ``"audio"`` or ``"image"``.
+        kind: ``"text"``, ``"audio"``, ``"video"`` or ``"image"``.
         walked: Whether it was found in a folder: then a target that has this producer's label already is done.
+        implicit_only: Whether it gets the implicit label alone.
     """
 
     source: str
     target: str | None
     kind: str
     walked: bool = False
+    implicit_only: bool = False
 
 
 class Outcome(NamedTuple):
@@ -75,15 +79,18 @@ class Refusal(NamedTuple):
 
 
 def kind_of(location: str) -> str:
-    """What a file is labelled as, by its content: ``"text"``, ``"audio"`` or ``"image"``; by its name if far away."""
+    """What a file is labelled as: ``"text"``, ``"audio"``, ``"video"`` or ``"image"``, by its content, or name if far."""
     path = _path(location)
     try:
         if remote.is_url(location):
             return _kind_by_name(path)
         if is_text(path, path):
             return "text"
-        return "audio" if is_sound(path) else "image"
-    except OSError:  # it will be said when its turn comes
+        carrier = carrier_of(path)
+        if carrier is not None and carrier.medium == "video":
+            return "audio" if is_sound(path) else "video"
+        return "audio" if carrier is not None and carrier.medium == "audio" else "image"
+    except (AIGCHooksError, OSError):  # it will be said when its turn comes
         return _kind_by_name(path)
 
 
@@ -91,8 +98,10 @@ def _kind_by_name(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return "text"
-    sounds = (carrier for carrier in hooks().carriers if carrier.name in SOUNDS)
-    return "audio" if any(suffix in carrier.suffixes for carrier in sounds) else "image"
+    if suffix in _SOUNDS:
+        return "audio"
+    media = (carrier.medium for carrier in hooks().carriers if suffix in carrier.suffixes)
+    return next((medium for medium in media if medium in ("audio", "video")), "image")
 
 
 def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outcome:
@@ -125,19 +134,28 @@ def _label(job: Job, provider: Provider, overwrite: bool) -> Outcome:
         elif remote.is_url(job.target):
             with remote.workplace() as folder:
                 made = folder / _path(job.target).name
-                label(source, provider=provider, output=made)
+                _labelled(job, source, made, provider)
                 remote.put(made, job.target)
         else:
             target = Path(job.target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            label(source, provider=provider, output=target)
+            _labelled(job, source, target, provider)
     return Outcome("nothing", nothing) if nothing else Outcome("labelled")
+
+
+def _labelled(job: Job, source: Path, target: Path | None, provider: Provider) -> None:
+    if job.implicit_only:
+        label_metadata(source, target, provider)
+    elif target is None:
+        label(source, provider=provider)
+    else:
+        label(source, provider=provider, output=target)
 
 
 def _nothing(job: Job, source: Path) -> str:
     """Why there is nothing to label in a text; empty where there is, and of other kinds."""
     target = _path(job.target or job.source)
-    if job.kind != "text" or not is_text(source, target):
+    if job.implicit_only or job.kind != "text" or not is_text(source, target):
         return ""
     return left_alone(TextFile.open(source, target).content)
 
@@ -149,10 +167,10 @@ def _path(location: str) -> Path:
 
 def _in_place(job: Job, source: Path, provider: Provider) -> None:
     if not remote.is_url(job.source):
-        label(source, provider=provider)
+        _labelled(job, source, None, provider)
         return
     made = source.with_name(f"labelled-{source.name}")
-    label(source, provider=provider, output=made)
+    _labelled(job, source, made, provider)
     if not filecmp.cmp(source, made, shallow=False):
         remote.put(made, job.source)
 

@@ -477,3 +477,36 @@ def test_paths_need_no_fsspec(picture: Picture) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert isinstance(read_label("out/cat.png").label, Label)
+
+
+def test_the_implicit_label_alone_goes_into_documents_and_films(cli: Cli, picture: Picture, command: Any) -> None:
+    write("in/page.html", "<!doctype html><html><head><title>x</title></head><body>hi</body></html>")
+    picture("in/cat.png")
+    command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=0.2:size=64x64", Path("in/river.mp4"))
+    result = cli("label", "in", "--out", "out", "--implicit-only")
+    assert result.exit_code == 0, result.output
+    assert {read_label(path).label.content_producer for path in Path("out").iterdir()} == {"acme"}
+    with Image.open("in/cat.png") as one, Image.open("out/cat.png") as other:
+        assert one.tobytes() == other.tobytes()
+    hashes = [
+        command("ffmpeg", "-v", "error", "-i", f"{folder}/river.mp4", "-c", "copy", "-f", "md5", "-")
+        for folder in ("in", "out")
+    ]
+    assert hashes[0] == hashes[1]
+    # What is there already stays.
+    before = Path("out/page.html").read_bytes()
+    assert cli("label", "out", "--in-place", "--implicit-only").exit_code == 0
+    assert Path("out/page.html").read_bytes() == before
+    assert cli("label", "in", "--out", "x", "--implicit-only", "--wording", "AI生成").exit_code == 2
+
+
+def test_films_have_places_of_their_own(cli: Cli, command: Any) -> None:
+    Path("in").mkdir()
+    command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=0.2:size=320x240", Path("in/river.mp4"))
+    assert cli("label", "in", "--out", "out", "--position", "top-left").exit_code == 0
+    from aigc_hooks import check
+
+    assert check("out/river.mp4")["V-04"].reason == "it is at the top-left"
+    wrong = cli("label", "in", "--out", "out2", "--position", "start")
+    assert wrong.exit_code == 2
+    assert "a film has" in wrong.output
