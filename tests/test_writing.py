@@ -271,7 +271,7 @@ def test_f26_a_writer_that_loses_the_label_is_found_out(tmp_path: Path, monkeypa
     path = tmp_path / "a.wav"
     path.write_bytes(pcm(b"\x80" * 10))
     before = path.read_bytes()
-    monkeypatch.setattr(riff, "_chunk", lambda text: b"")
+    monkeypatch.setattr(riff, "label_chunk", lambda text: b"")
     with pytest.raises(LabelError, match="once, found 0"):
         write_label(path, LABEL)
     assert path.read_bytes() == before

@@ -33,6 +33,7 @@ class Kind(str, Enum):
     image = "image"
     text = "text"
     audio = "audio"
+    video = "video"
 
 
 class _Commands(typer.core.TyperGroup):
@@ -127,7 +128,9 @@ def _options(
 
 @app.command()
 def demo(
-    kind: Annotated[Kind, typer.Argument(help="Which kind of content to make: image, text or audio.")] = Kind.image,
+    kind: Annotated[
+        Kind, typer.Argument(help="Which kind of content to make: image, text, audio or video.")
+    ] = Kind.image,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", file_okay=False, help="Folder for the files; an earlier demo's are replaced."),
@@ -138,14 +141,17 @@ def demo(
 
     image: a tiny diffusers pipeline with random weights paints an abstract picture, which is saved in three formats.
     text: a tiny transformers model with random weights and a LangChain chain stream their answers, which are saved as
-    Markdown. audio: a tiny VITS model with random weights speaks, after a fashion, and is saved in three formats. Then
-    the labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
+    Markdown. audio: a tiny VITS model with random weights speaks, after a fashion, and is saved in three formats.
+    video: a tiny diffusers pipeline with random weights makes a film, which is saved as MP4, WebM and GIF. Then the
+    labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
     the extra: pip install 'aigc-hooks[demo]'
     """
     if kind is Kind.text:
         from aigc_hooks.cli import demo_text as room
     elif kind is Kind.audio:
         from aigc_hooks.cli import demo_audio as room  # type: ignore[no-redef]
+    elif kind is Kind.video:
+        from aigc_hooks.cli import demo_video as room  # type: ignore[no-redef]
     else:
         from aigc_hooks.cli import demo as room  # type: ignore[no-redef]
     raise typer.Exit(room.run(out, seed))

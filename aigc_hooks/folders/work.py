@@ -79,7 +79,7 @@ class Refusal(NamedTuple):
 
 
 def kind_of(location: str) -> str:
-    """What a file is labelled as: ``"text"``, ``"audio"``, ``"video"`` or ``"image"``, by its content, or name if far."""
+    """What a file is labelled as: ``"text"``, ``"audio"``, ``"video"`` or ``"image"``, by content, or name if far."""
     path = _path(location)
     try:
         if remote.is_url(location):

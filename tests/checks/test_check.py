@@ -418,7 +418,7 @@ def test_films_that_show_the_label(name: str, tmp_path: Path, command: Callable[
     report = check(path)
     assert {report[id].status for id in ("W-01", "V-01", "V-02", "V-03", "V-04")} == {"pass"}
     other = aigc_hooks.label(
-        made_by_ffmpeg(tmp_path / f"b{path.suffix}", command), producer="acme", image={"position": "top-left"}
+        made_by_ffmpeg(tmp_path / f"b{path.suffix}", command), producer="acme", video={"position": "top-left"}
     )
     assert check(other)["V-04"].reason == "it is at the top-left"
 

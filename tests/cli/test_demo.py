@@ -14,7 +14,7 @@ import soundfile
 import yaml
 from PIL import Image
 
-from aigc_hooks import find_rhythm, read_label
+from aigc_hooks import check, find_rhythm, read_label
 from aigc_hooks.labels import KEYS
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
@@ -114,6 +114,19 @@ def test_demo_of_sounds(script: Script) -> None:
         assert len(samples) > 2 * rate  # there is something behind the label
         assert str(path) in result.stdout
     assert 'tts = aigc_hooks.wrap(tts, producer="aigc-hooks-demo")' in result.stdout
+    assert result.stdout.count("符合 conforms") == 3
+
+
+def test_demo_of_films(script: Script) -> None:
+    result = script("demo", "video")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    folder = Path("aigc-hooks-demo")
+    assert sorted(path.name for path in folder.iterdir()) == ["aigc-demo.gif", "aigc-demo.mp4", "aigc-demo.webm"]
+    assert len({read_label(path).label for path in folder.iterdir()}) == 1
+    for name in ("aigc-demo.mp4", "aigc-demo.webm"):
+        report = check(folder / name)
+        assert {report[id].status for id in ("V-01", "V-02", "V-03", "M-21")} == {"pass"}
     assert result.stdout.count("符合 conforms") == 3
 
 

@@ -164,14 +164,6 @@ def test_m4a_beside_which_no_label_can_be_put(options: tuple[str, ...], words: s
     assert path.read_bytes() == before
 
 
-def test_a_film_is_no_sound(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc=duration=1", "-f", "lavfi", "-i", "sine=220:duration=1"]
-    subprocess.run(["ffmpeg", "-v", "error", *source, path], check=True, timeout=60)
-    with pytest.raises(UnsupportedCarrierError, match="no sound alone"):
-        label(path, producer="acme")
-
-
 @pytest.mark.parametrize(
     ("suffix", "subtype"),
     [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("wav", "DOUBLE"), ("flac", "PCM_24")],
