@@ -144,6 +144,28 @@ def test_the_plugin_is_short() -> None:
     assert len(lines) <= PLUGIN_LINES
 
 
+def test_video(run: Callable[[str], Any]) -> None:
+    done = run("05_video.ipynb")
+    assert len(pictures(done, "look")) == 1
+    assert text(done, "save").count('"ContentProducer":"acme"') == 2
+    rules = text(done, "check").splitlines()
+    for rule in ("V-01", "V-02", "V-03", "V-04", "M-21"):
+        assert any(line.startswith(f"{rule} pass") for line in rules), rule
+    assert text(done, "file") == "True"
+
+
+def test_trust(run: Callable[[str], Any]) -> None:
+    done = run("06_trust.ipynb")
+    assert text(done, "sign").startswith("intact")
+    assert text(done, "alter").startswith("altered")
+    assert text(done, "spread").splitlines()[-1] == "video-site"
+    assert text(done, "exempt") == "'acme'"
+    record = text(done, "record")
+    assert "exempted" in record
+    assert "labelled" in record
+    assert "Traceback" not in record
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_committed_without_outputs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
@@ -158,5 +180,5 @@ def test_committed_without_outputs(path: Path) -> None:
 
 
 def test_all_are_there() -> None:
-    names = ["01_quickstart.ipynb", "02_write_a_plugin.ipynb", "03_chatbot.ipynb", "04_speech.ipynb"]
-    assert [path.name for path in NOTEBOOKS] == names
+    names = ["01_quickstart", "02_write_a_plugin", "03_chatbot", "04_speech", "05_video", "06_trust"]
+    assert [path.stem for path in NOTEBOOKS] == names
