@@ -131,9 +131,7 @@ class EncodedSound:
         plain = WAV.is_plain(data)
         if plain or (plain is None and not ended):
             return WAV.open(data, ended) if plain else None
-        if head[:3] != b"ID3" and any(
-            carrier.name not in ("MP3", "AAC") and carrier.sniff(head) for carrier in _holders()
-        ):
+        if head[:3] != b"ID3" and any(carrier.name not in _FRAMED and carrier.sniff(head) for carrier in _holders()):
             self._whole = True
             return None
         if mpeg.AAC.sniff(data[begin : begin + _HEAD]):

@@ -477,9 +477,9 @@ def _label_film(file: Film, provider: Provider, source: str) -> Path:
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)
-    file.save(artifact.label if outcome else None, settings)
     if outcome:
         record(artifact, outcome, settings)
+    file.save(artifact.label if outcome else None, settings)
     return file.target
 
 

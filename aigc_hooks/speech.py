@@ -50,11 +50,9 @@ def labelled_sound(output: Any, provider: Provider, source: str, rate: int | Non
         return type(output)(*items) if hasattr(output, "_fields") else tuple(items)
     if isinstance(output, (list, tuple)):
         return type(output)([labelled_sound(item, provider, source, rate) for item in output])
-    names = list(output) if isinstance(output, Mapping) else _fields(output)
-    if (samples_name := next((name for name in SAMPLES if name in names), None)) is not None:
-        told_name = next((name for name in RATES if name in names and _get(output, name)), None)
-        own = rate if told_name is None else int(_get(output, told_name))
-        return _with(output, samples_name, labelled_sound(_get(output, samples_name), provider, source, own))
+    if (named := _named(output, rate)) is not None:
+        name, own = named
+        return _with(output, name, labelled_sound(_get(output, name), provider, source, own))
     kind = f"{type(output).__module__}.{type(output).__qualname__}"
     raise UnsupportedOutputError(
         f"{source} returned {kind}, which is not known as sound, and so it is not released; labelled are samples "
@@ -75,11 +73,9 @@ def held_sound(output: Any, rate: int | None) -> Iterator[tuple[Any, int | None]
     elif isinstance(output, (list, tuple, Iterator)):
         for item in output:
             yield from held_sound(item, rate)
-    else:
-        names = list(output) if isinstance(output, Mapping) else _fields(output)
-        if (name := next((name for name in SAMPLES if name in names), None)) is not None:
-            told = next((name for name in RATES if name in names and _get(output, name)), None)
-            yield from held_sound(_get(output, name), rate if told is None else int(_get(output, told)))
+    elif (named := _named(output, rate)) is not None:
+        name, own = named
+        yield from held_sound(_get(output, name), own)
 
 
 def rate_of(*models: Any) -> int | None:
@@ -114,6 +110,16 @@ def _pair(output: tuple[Any, ...]) -> tuple[int, int] | None:
         if is_samples(output[samples]) and not isinstance(rate, bool) and isinstance(rate, (int, float)):
             return samples, told
     return None
+
+
+def _named(output: Any, rate: int | None) -> tuple[str, int | None] | None:
+    """The name of the samples in a mapping or record, and their rate; None where it names none."""
+    names = list(output) if isinstance(output, Mapping) else _fields(output)
+    samples = next((name for name in SAMPLES if name in names), None)
+    if samples is None:
+        return None
+    told = next((name for name in RATES if name in names and _get(output, name)), None)
+    return samples, rate if told is None else int(_get(output, told))
 
 
 def _fields(output: Any) -> list[str]:
@@ -220,8 +226,9 @@ def _cut(made: Any, item: Any, place: str) -> Any:
         parts = list(made)
         parts[places[0]] = _cut(made[places[0]], item[places[0]], place)
         return None if parts[places[0]] is None else tuple(parts)
-    names = list(item) if isinstance(item, Mapping) else _fields(item)
-    name = next(name for name in SAMPLES if name in names)
+    named = _named(item, None)
+    assert named is not None  # it has been labelled
+    name, _ = named
     part = _cut(_get(made, name), _get(item, name), place)
     return None if part is None else _with(made, name, part)
 

@@ -14,8 +14,8 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import riff_chunks
 from aigc_hooks.implicit.avi_index import told
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.riff_chunks import HEAD, KIND, Form
-from aigc_hooks.implicit.splicing import Edit, splice
 
 PLACE = "AVI LIST INFO AIGC"
 """Place of the label."""
@@ -86,9 +86,9 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     for riff in others:
         chunks += _chunks(source, riff.start + 4, riff.start + riff.length)
     edits += [_cleared(source, chunk) for chunk in chunks if chunk is not home and any(_labels(source, chunk))]
-    if home is not None and not edits[0].begin <= home.begin < edits[0].end:
+    if home is not None and not edits[0].start <= home.begin < edits[0].end:
         edits.append(Edit(home.begin, home.after, _junk(home.after - home.begin)))
-    by = sum(len(edit.data) - (edit.end - edit.begin) for edit in edits)
+    by = sum(len(edit.data) - (edit.end - edit.start) for edit in edits)
     if by:
         if first.length + by > _LONGEST:
             raise CarrierError("an AVI file's first part cannot grow beyond 4 GiB; write it anew as MKV or MP4")

@@ -7,8 +7,8 @@ from struct import iter_unpack, unpack_from
 
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source
+from aigc_hooks.implicit.copying import Edit
 from aigc_hooks.implicit.riff_chunks import HEAD
-from aigc_hooks.implicit.splicing import Edit
 
 _Chunk = tuple[bytes, int, int]
 """Its kind, where its content begins, and how long that is."""

@@ -24,17 +24,30 @@ class Edit(NamedTuple):
 def splice(source: BinaryIO, target: BinaryIO, edits: Iterable[Edit]) -> None:
     """Copies a file whole, but for the parts that are edited; what is put in at one place stays in its order.
 
+    What takes exactly the place of the old is written into the finished copy, so that the copy is one piece and a file
+    system may share its blocks.
+
     Raises:
         CarrierError: Two of them overlap.
     """
-    done = 0
+    kept: list[tuple[int, bytes]] = []
+    done = reached = grown = 0
     for start, end, data in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        if start < done:
+        if start < reached:
             raise CarrierError(f"two parts of the file that hold labels overlap, at offset {start}")
+        reached = end
+        if len(data) == end - start:
+            kept.append((start + grown, data))
+            continue
         copy(source, target, done, start - done)
         target.write(data)
+        grown += len(data) - (end - start)
         done = end
     copy(source, target, done)
+    for place, data in kept:
+        target.seek(place)
+        target.write(data)
+    target.seek(0, 2)
 
 
 def moved(offset: int, edits: Iterable[Edit]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aigc_hooks.implicit.bounds import Source
-from aigc_hooks.implicit.splicing import Edit
+from aigc_hooks.implicit.copying import Edit
 
 HEADER = 0x1A45DFA3
 VOID = 0xEC

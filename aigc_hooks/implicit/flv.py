@@ -15,8 +15,8 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import amf
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.field import meant
-from aigc_hooks.implicit.splicing import Edit, splice
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "FLV onMetaData AIGC"
@@ -105,7 +105,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     edits = [Edit(script.begin, script.end, _tag(script, new)) for script, new in zip(scripts, texts, strict=True)]
 
     def moved(position: float) -> float:
-        return position + sum(len(edit.data) - (edit.end - edit.begin) for edit in edits if edit.end <= position)
+        return position + sum(len(edit.data) - (edit.end - edit.start) for edit in edits if edit.end <= position)
 
     told = [script._replace(body=_told(script, moved)) for script in scripts]
     splice(

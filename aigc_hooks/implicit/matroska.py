@@ -16,10 +16,10 @@ from typing import BinaryIO
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit import ebml
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
+from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.matroska_index import moved, named
 from aigc_hooks.implicit.matroska_segment import SEEK_HEAD, TAGS, Segment, segments
 from aigc_hooks.implicit.matroska_tags import PLACE, Tags, labelled
-from aigc_hooks.implicit.splicing import Edit, splice
 
 _MAGIC = ebml.HEADER.to_bytes(4, "big")
 _KIND_WIDTH = 4
@@ -55,7 +55,7 @@ def _labelled(source: Source, segment: Segment, text: str) -> list[Edit]:
     # A checksum over the whole segment is true no longer.
     edits += [ebml.blank(part.begin, part.end, part.end) for part in segment.of(ebml.CRC)]
     edits += _cleared(others)
-    return edits + _told(segment, sum(len(edit.data) - (edit.end - edit.begin) for edit in edits))
+    return edits + _told(segment, sum(len(edit.data) - (edit.end - edit.start) for edit in edits))
 
 
 def _cleared(tags: list[Tags]) -> Iterator[Edit]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import ebml
 from aigc_hooks.implicit.bounds import Source
+from aigc_hooks.implicit.copying import Edit
 from aigc_hooks.implicit.ebml import Element
 from aigc_hooks.implicit.matroska_segment import CLUSTER, CUES, SEEK_HEAD, TAGS, Seek, Segment, after, seek
-from aigc_hooks.implicit.splicing import Edit
 
 # Seek; CuePoint, CueTrackPositions and CueReference.
 _MASTERS = {0x4DBB, 0xBB, 0xB7, 0xDB}

@@ -98,7 +98,7 @@ def _film(source: Path, target: Path, params: dict[str, Any]) -> None:
     try:
         with av.open(str(source)) as old, av.open(str(target), "w") as new:
             new.metadata.update({name: value for name, value in old.metadata.items() if name != "AIGC"})
-            streams = {stream.index: _copied(new, stream, source, target) for stream in old.streams}
+            streams = {stream.index: _copied(new, stream) for stream in old.streams}
             if chapters := old.chapters():
                 new.set_chapters(chapters)
             for packet in old.demux():
@@ -115,7 +115,7 @@ def _film(source: Path, target: Path, params: dict[str, Any]) -> None:
         ) from error
 
 
-def _copied(new: Any, stream: Any, source: Path, target: Path) -> Any:
+def _copied(new: Any, stream: Any) -> Any:
     """The stream that a stream is copied to; None for chapters and timecodes, which are written otherwise."""
     if stream.type == "data":
         return None

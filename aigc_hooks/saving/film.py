@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +92,7 @@ class Film(Drawable):
         findings: The implicit labels that it carries already.
         overlays: The label for each stream of pictures, by its number in the file; filled when it is rendered.
         style: Which pictures show it.
-        progress: Told the share of the work that is done, now and then.
+        first: The first picture of each stream, likewise.
     """
 
     source: Path
@@ -100,7 +100,7 @@ class Film(Drawable):
     findings: list[Finding]
     overlays: dict[int, Overlay] = field(default_factory=dict)
     style: VideoStyle = field(default_factory=VideoStyle)
-    progress: Callable[[float], None] | None = None
+    first: dict[int, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, source: Path, target: Path) -> Film:
@@ -127,11 +127,15 @@ class Film(Drawable):
         """
         self.style = provider.video
         for index, frame, aspect in self._first():
+            self.first[index] = frame
             self.overlays[index] = Overlay(_form(frame, aspect), as_picture(provider))
 
     def shows(self, provider: Provider) -> bool:
         """Whether the first picture of each stream shows the label where the settings put it."""
-        return all(Overlay(_form(frame, aspect), provider).shows(_planar(frame)) for _, frame, aspect in self._first())
+        return all(
+            Overlay(_form(frame, aspect), as_picture(provider)).shows(_planar(frame))
+            for _, frame, aspect in self._first()
+        )
 
     def _first(self) -> Iterator[tuple[int, Any, float]]:
         """The first picture of each stream, and the shape of its pixels."""
@@ -314,8 +318,6 @@ class _Painter:
         if _covered(time - self._begin, self._length, self._film.style):
             self._overlay.blend(frame)
         frame.pict_type = 0  # the encoder chooses its own key frames
-        if self._film.progress is not None and self._length and self._seen % 25 == 0:
-            self._film.progress(min(time / self._length, 1.0))
         yield from self._stream.encode(frame)
 
     def check(self) -> None:
@@ -348,7 +350,7 @@ def _encoder(film: Film, old: Any, new: Any) -> Any:
     """The stream that pictures are encoded to, like the old one."""
     av = pyav.library()
     context = old.codec_context
-    encoder = _ENCODERS.get(context.codec.canonical_name if hasattr(context.codec, "canonical_name") else context.name)
+    encoder = _ENCODERS.get(context.codec.canonical_name)
     name = context.name if encoder is None else encoder.name
     try:
         if encoder is None:
@@ -374,7 +376,7 @@ def _encoder(film: Film, old: Any, new: Any) -> Any:
         setattr(made, told, getattr(context, told))
     if context.codec_tag and encoder.name == "libx265":
         made.codec_tag = context.codec_tag
-    first = next(iter(film._first()))[1]
+    first = film.first[old.index]
     if first.interlaced_frame:
         made.flags |= _INTERLACED
     for side in first.side_data:

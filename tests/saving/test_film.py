@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import aigc_hooks
-from aigc_hooks import CarrierError, ForeignLabelError, Provider, UnsupportedCarrierError, label, read_label
+from aigc_hooks import CarrierError, ForeignLabelError, LabelError, Provider, UnsupportedCarrierError, label, read_label
 from aigc_hooks.explicit.stencil import stencil
 
 ACME = Provider(producer="acme")
@@ -248,6 +248,22 @@ def test_twice_changes_nothing(tmp_path: Path) -> None:
     once = path.read_bytes()
     label(path, producer="acme")
     assert path.read_bytes() == once
+
+
+def test_twice_changes_nothing_wherever_films_have_their_label(tmp_path: Path) -> None:
+    style = {"position": "top-left"}
+    path = label(film(tmp_path / "a.mp4"), producer="acme", video=style)
+    once = path.read_bytes()
+    label(path, producer="acme", video=style)
+    assert path.read_bytes() == once
+
+
+def test_what_cannot_be_recorded_does_not_leave(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4")
+    before = path.read_bytes()
+    with pytest.raises(LabelError):
+        label(path, producer="acme", audit_url=str(tmp_path / "no" / "such" / "record.db"))
+    assert path.read_bytes() == before
 
 
 def test_a_visible_label_alone_is_completed_without_encoding(tmp_path: Path) -> None:
