@@ -134,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")  # a client that would send its next request here must know
         self.end_headers()
-        self.close_connection = True
         try:
             for event in events:
                 head = f"event: {event['type']}\n" if "type" in event else ""
@@ -151,8 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")  # a client that would send its next request here must know
         self.end_headers()
-        self.close_connection = True
         pieces = [reply.audio[at : at + _PIECE] for at in range(0, len(reply.audio), _PIECE)]
         try:
             for piece in pieces[: reply.breaks_after]:
