@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from enum import Enum
 from importlib.metadata import version
@@ -146,14 +147,7 @@ def demo(
     labels are read back. Uses the configured provider, or else the producer "aigc-hooks-demo". Needs
     the extra: pip install 'aigc-hooks[demo]'
     """
-    if kind is Kind.text:
-        from aigc_hooks.cli import demo_text as room
-    elif kind is Kind.audio:
-        from aigc_hooks.cli import demo_audio as room  # type: ignore[no-redef]
-    elif kind is Kind.video:
-        from aigc_hooks.cli import demo_video as room  # type: ignore[no-redef]
-    else:
-        from aigc_hooks.cli import demo as room  # type: ignore[no-redef]
+    room = importlib.import_module(f"aigc_hooks.cli.demos.{kind.value}")
     raise typer.Exit(room.run(out, seed))
 
 

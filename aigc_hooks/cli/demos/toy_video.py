@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aigc_hooks.cli import toy
+from aigc_hooks.cli.demos import toy_image
 
 
 def toy_pipeline(seed: int = 3) -> Any:
@@ -16,7 +16,7 @@ def toy_pipeline(seed: int = 3) -> Any:
     Raises:
         AIGCHooksError: diffusers, transformers or torch is not installed.
     """
-    painter = toy.toy_pipeline(seed)
+    painter = toy_image.toy_pipeline(seed)
     import diffusers
     from diffusers import AnimateDiffPipeline, MotionAdapter
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from rich.console import Console
-
-from aigc_hooks.cli import tables
-from aigc_hooks.cli.demo import in_words, own_arguments, shown, step, unverified, waiting
+from aigc_hooks.cli.demos.frame import Demo, waiting
 from aigc_hooks.errors import AIGCHooksError
 from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.provider import Provider
-from aigc_hooks.reading import read_label
 
 _SUFFIXES = ("mp4", "webm", "gif")
 _FRAMES, _FPS, _SIDE = 24, 12, 256
@@ -28,56 +23,40 @@ def run(out: Path, seed: int) -> int:
         seed: Seed of the random model.
 
     Returns:
-        The exit code: 0 if every file holds the one label and shows it.
+        The exit code: 0 if every file holds its label and shows it.
 
     Raises:
         AIGCHooksError: The frameworks are not installed.
         ConfigError: The configuration is wrong.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    screen = tables.console()
-    arguments = own_arguments()
+    demo = Demo()
     try:
         import av  # noqa: F401
     except ImportError as error:
         raise AIGCHooksError(f"films are written with PyAV ({error}): pip install 'aigc-hooks[demo]'") from error
     with waiting("importing diffusers and building a tiny model 正在构建微型视频模型 …"):
         from aigc_hooks import save, wrap
-        from aigc_hooks.cli.toy_video import toy_pipeline
+        from aigc_hooks.cli.demos.toy_video import toy_pipeline
         from aigc_hooks.wrapping import provider_of
 
         pipe = toy_pipeline(seed)
-    step(screen, 1, "A tiny film pipeline: random weights, no network", "构建微型视频模型：随机权重，无需联网")
-    pipe = wrap(pipe, **arguments)
+    demo.step("A tiny film pipeline: random weights, no network", "构建微型视频模型：随机权重，无需联网")
+    pipe = wrap(pipe, **demo.arguments)
     provider = provider_of(pipe)
     assert provider is not None
-    call = f"pipe = aigc_hooks.wrap(pipe{shown(arguments)})"
-    step(screen, 2, "One line, and every film it makes is labelled:", "一行代码，即可为每段视频添加标识：", call)
+    call = f"pipe = aigc_hooks.wrap(pipe{demo.shown_arguments})"
+    demo.step("One line, and every film it makes is labelled:", "一行代码，即可为每段视频添加标识：", call)
     out.mkdir(parents=True, exist_ok=True)
     with waiting("making a film 正在生成视频 …"):
         size = {"height": _SIDE, "width": _SIDE}
         frames = pipe("a river", num_frames=_FRAMES, num_inference_steps=3, **size).frames[0]
         paths = [save(frames, out / f"aigc-demo.{suffix}", fps=_FPS) for suffix in _SUFFIXES]
     saving = f'frames = pipe(…).frames[0]; aigc_hooks.save(frames, "aigc-demo.mp4", fps={_FPS})'
-    step(screen, 3, "Generated and saved as ever:", "照常生成并保存：", saving)
-    step(screen, 4, "Looked at and read back from the files:", "从文件中查看并读回：")
-    return _report(screen, paths, provider)
-
-
-def _report(screen: Console, paths: list[Path], provider: Provider) -> int:
-    readings = [read_label(path) for path in paths]
-    seen = [_shows(path, provider) for path in paths]
+    demo.step("Generated and saved as ever:", "照常生成并保存：", saving)
+    demo.step("Looked at and read back from the files:", "从文件中查看并读回：")
     words = f"{provider.video.wording or provider.wording}\n{provider.video.position}"
-    columns = zip(paths, readings, [in_words(words, each) for each in seen], strict=True)
-    screen.print(tables.demo(list(columns)))
-    for path in paths:
-        screen.print(f"   {path}", soft_wrap=True)
-    labels = {reading.label for reading in readings}
-    if not (all(seen) and all(reading.conforms for reading in readings) and len(labels) == 1):
-        return unverified()
-    screen.print(f"\nWatch the film, and look at its label: aigc-hooks inspect {paths[0]}", soft_wrap=True)
-    screen.print("请播放视频查看显式标识，并用上述命令查看隐式标识。")
-    return 0
+    seen = [_shows(path, provider) for path in paths]
+    return demo.report(paths, seen, words, ("Watch the film", "请播放视频查看显式标识"))
 
 
 def _shows(path: Path, provider: Provider) -> bool:

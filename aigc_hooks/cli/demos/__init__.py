@@ -1,0 +1,1 @@
+"""``aigc-hooks demo``: tiny models with random weights, whose outputs carry both labels."""
