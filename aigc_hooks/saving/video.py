@@ -195,7 +195,7 @@ def _teach_pyav(module: Any) -> None:
         module.container.OutputContainer.__del__ = _pyav_del
     except TypeError:  # its classes cannot be changed before version 18
         warnings.warn(
-            f"PyAV {module.__version__} cannot be taught to keep the labels of films: pip install 'av>=18', or "
+            f"PyAV {module.__version__} cannot be taught to keep the labels of films: pip install 'av>=17', or "
             "write them with aigc_hooks.save(frames, path, fps=…)",
             stacklevel=2,
         )
