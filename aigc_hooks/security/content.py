@@ -77,7 +77,7 @@ from aigc_hooks.implicit import (
 )
 from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.parts import Part
-from aigc_hooks.security.data import CONTENT
+from aigc_hooks.security.messages import CONTENT
 
 _BLOCK = 1 << 20
 _LONGEST_TEXT = 64 << 20
