@@ -93,9 +93,12 @@ def _load(style: SecurityStyle) -> SigningKey:
         sign = _signing(algorithm, key)
     chain = tuple(pin.certificate for pin in pins if pin.certificate is not None)
     if pins:
-        _check_certificate(style, algorithm, pins[0], chain, f"security.certificate: {style.certificate}")
+        where = f"security.certificate: {style.certificate}"
+        if problem := algorithm.problem(pins[0].spki):
+            raise ConfigError(f"{where} {problem}")
         if pins[0].spki != spki:
-            raise ConfigError(f"security.certificate: {style.certificate} is not of the key in {source}; give its own")
+            raise ConfigError(f"{where} is not of the key in {source}; give its own, and put it first")
+        _check_chain(chain, where)
     for name, path in style.trusted:
         if name == style.key_id and all(pin.spki != spki for pin in _pinned(name, path, f"security.trusted.{name}")):
             raise ConfigError(
@@ -106,11 +109,7 @@ def _load(style: SecurityStyle) -> SigningKey:
     return SigningKey(algorithm, style.key_id, spki, sign, digested, chain, source)
 
 
-def _check_certificate(
-    style: SecurityStyle, algorithm: Algorithm, pin: PinnedKey, chain: tuple[Certificate, ...], source: str
-) -> None:
-    if problem := algorithm.problem(pin.spki):
-        raise ConfigError(f"{source} {problem}")
+def _check_chain(chain: tuple[Certificate, ...], source: str) -> None:
     if chain and (problem := chain[0].unfit()):
         raise ConfigError(f"{source} {problem}: ask for one with the key usage digitalSignature")
     if len(chain) > MOST_CERTIFICATES:
