@@ -56,7 +56,11 @@ def _numbers(signature: bytes) -> tuple[int, int] | None:
     while at + 2 < len(signature):
         body = signature[at + 2 : at + 2 + signature[at + 1]]
         value = int.from_bytes(body, "big")
-        if signature[at] != 2 or body != value.to_bytes(value.bit_length() // 8 + 1, "big"):
+        if (
+            signature[at] != 2
+            or len(body) != signature[at + 1]
+            or body != value.to_bytes(value.bit_length() // 8 + 1, "big")
+        ):
             return None
         found.append(value)
         at += 2 + len(body)

@@ -67,7 +67,7 @@ class Verification:
             "fingerprint": self.fingerprint,
             "subject": self.subject,
             "signed_at": self.signed_at.isoformat() if self.signed_at else None,
-            "propagator": self.propagator.to_dict() if self.propagator else None,
+            "propagator": _of_propagator(self.propagator.to_dict()) if self.propagator else None,
             "label": self.label.to_dict() if self.label else None,
         }
 
@@ -76,6 +76,11 @@ class Verification:
         items = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
         told = f"<p><b>{escape(self.status)}</b> {escape(self.algorithm)} {escape(self.key_id)}</p><ul>{items}</ul>"
         return told + (f"<p>propagator 传播者</p>{self.propagator._repr_html_()}" if self.propagator else "")
+
+
+def _of_propagator(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a propagator's signature what is its own."""
+    return {key: value for key, value in found.items() if key not in ("label", "propagator")}
 
 
 def verify(
