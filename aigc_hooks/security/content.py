@@ -11,7 +11,8 @@ each row of byte ranges of one kind, its kind (four bytes), the bytes of its ran
 | webp | the data of the chunks VP8, VP8L, ALPH, ANIM, ANMF |
 | gif | ``HEAD``: what stands before the first block, without the version; ``PICT``: blocks of pictures |
 | tiff | ``STRP``: strips and tiles |
-| isobmff | (AVIF, HEIC) ``mdat``: items and samples but XMP and Exif; (MP4, M4A, MOV) the content of mdat boxes |
+| isobmff | (AVIF, HEIC) ``mdat``: items and samples but XMP and Exif; (MP4, M4A, MOV) see |
+|  | ``aigc_hooks.implicit.mp4_content`` |
 | wav | the chunks ``fmt`` and ``data`` |
 | aiff | the chunks COMM and SSND |
 | flac | ``INFO``: STREAMINFO; ``FRAM``: everything behind the metadata |

@@ -57,6 +57,12 @@ FILMS = {
     "indexed.flv": (*FILM, *SOUND, "-c:v", "flv", "-flvflags", "add_keyframe_index"),
     "a.avi": (*FILM, *SOUND, "-c:v", "mpeg4", "-c:a", "libmp3lame"),
     "pipe.avi": (*FILM, "-c:v", "mpeg4"),
+    "a.mp4": (*FILM, *SOUND, "-c:v", "libx264", "-c:a", "aac"),
+    "fast.mp4": (*FILM, *SOUND, "-c:v", "libx264", "-c:a", "aac", "-movflags", "+faststart"),
+    "pieces.mp4": (*FILM, "-c:v", "libx264", "-g", "3", "-movflags", "frag_keyframe+empty_moov"),
+    "dash.mp4": (*FILM, "-c:v", "libx264", "-g", "3", "-movflags", "dash+global_sidx+frag_keyframe"),
+    "a.mov": (*FILM, *SOUND, "-c:v", "mjpeg", "-c:a", "pcm_s16be"),
+    "a.m4a": (*SOUND, "-c:a", "aac"),
     "a.wav": (*SOUND, "-c:a", "libmp3lame"),
 }
 
@@ -219,6 +225,8 @@ def _free(name: str, made: bytes) -> list[tuple[int, int]]:
             found.append((at - 100, at + 160))
     if name.endswith((".mkv", ".webm", ".flv", ".avi")):
         found += _loose_of_films(name, made)
+    if name.endswith((".mp4", ".mov", ".m4a")):
+        found += _loose_of_boxes(made, 0, len(made))
     if name.endswith((".docx", ".xlsx", ".pptx", ".odt", ".epub", ".ofd")):
         found += _loose_of_packages(made)
     return found
@@ -243,6 +251,21 @@ def _loose_of_films(name: str, made: bytes) -> list[tuple[int, int]]:
         elif kind not in (b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b"):
             found.append((at, end))
         at = end if end < len(made) and size != (1 << 7 * count) - 1 else len(made)
+    return found
+
+
+def _loose_of_boxes(made: bytes, at: int, end: int) -> list[tuple[int, int]]:
+    """Room, metadata, times and indexes of fragments; the lengths of boxes with others in them."""
+    found = []
+    while at + 8 <= end:
+        size, kind = int.from_bytes(made[at : at + 4], "big"), made[at + 4 : at + 8]
+        if kind in (b"udta", b"meta", b"free", b"sidx", b"mfra"):
+            found.append((at, at + size))
+        elif kind in (b"mvhd", b"tkhd", b"mdhd"):
+            found.append((at + 12, at + 20))
+        elif kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"mvex", b"moof", b"traf"):
+            found += [(at, at + 4), *_loose_of_boxes(made, at + 8, at + size)]
+        at += max(size, 8)
     return found
 
 
