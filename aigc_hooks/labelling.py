@@ -430,7 +430,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         CarrierError: It is damaged, or of a format that is not written this way.
         OSError: It cannot be read or written.
     """
-    from aigc_hooks.saving.writing import write_label
+    from aigc_hooks.saving.writing import put_signed
 
     settings = active(provider)
     room = hooks(settings)
@@ -447,7 +447,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         room.sign(artifact, made, settings)
     artifact.places.append(f"{reading.carrier} file")
     record(artifact, "labelled", settings, "the implicit label alone")
-    return write_label(path, artifact.label or made, output=output)
+    return put_signed(path, output or path, artifact.label or made, settings)
 
 
 def _label_text(file: TextFile, provider: Provider, source: str) -> Path:

@@ -213,13 +213,14 @@ class SecurityStyle(Settings):
             or the function itself, if that can be imported. It hashes the message as its algorithm does (SM2 with user
             id ``1234567812345678``) and returns DER; for Ed25519 and RSA the bare signature.
         certificate: PEM file with the signing key's certificate or public key. ``signer`` needs one; nothing is signed
-            when it has expired.
+            when it has expired. Certificates of authorities may follow it. One that another issued goes into the label,
+            with those that follow but the root: whoever trusts an authority then knows who signed.
         message: For SM2: ``"digest"`` signs the SM3 digest of the message, as labels of StepFun do; ``"raw"`` the
             message. Both are verified.
         content: Whether files also get a signature of their content (``aigc_hooks.security.content``), where their
             format is known.
         trusted: Public keys or certificates, PEM files by key id: their signatures tell who signed. The signing key
-            itself is one of them.
+            itself is one of them. The certificate of an authority vouches for all that it issued.
     """
 
     algorithm: Literal["sm2", "rsa", "es256", "ed25519"] = "sm2"

@@ -81,10 +81,17 @@ def unreadable(path: str, reason: str, *, skipped: bool = False) -> Group:
 
 def verification(path: str, found: Verification) -> Group:
     """What the signature of one file is worth."""
-    colour = {"intact": "bold green", "altered": "bold red"}.get(found.status, "bold yellow")
-    title = Text(f"{STATUSES[found.status]} {found.status}", colour)
+    title = Text(f"{STATUSES[found.status]} {found.status}", _colour(found))
     parts: list[Any] = [Text(path, "bold"), _indented(title, 2)]
-    return Group(*parts, *(_indented(Text(reason), 4) for reason in found.reasons), "")
+    parts += [_indented(Text(reason), 4) for reason in found.reasons]
+    if spread := found.propagator:
+        title = Text(f"传播者 propagator: {STATUSES[spread.status]} {spread.status}", _colour(spread))
+        parts += [_indented(title, 2), *(_indented(Text(reason), 4) for reason in spread.reasons)]
+    return Group(*parts, "")
+
+
+def _colour(found: Verification) -> str:
+    return {"intact": "bold green", "altered": "bold red"}.get(found.status, "bold yellow")
 
 
 _STATUSES = {"pass": ("通过 pass", "green"), "fail": ("不通过 fail", "bold red"), "unknown": ("未知 unknown", "yellow")}

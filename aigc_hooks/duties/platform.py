@@ -11,7 +11,7 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import BinaryIO, Literal, cast
 
 from aigc_hooks.artifact import AuditRecord, Reading
 from aigc_hooks.errors import ForeignLabelError, UnsupportedCarrierError
@@ -20,7 +20,8 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving.atomic import replacing
-from aigc_hooks.saving.writing import pass_on
+from aigc_hooks.saving.writing import Finish, pass_on
+from aigc_hooks.security.signing import passed_on
 
 Degree = Literal["", "1", "2", "3"]
 
@@ -114,8 +115,9 @@ def propagate(
         declared: Whether the user declared the content as generated.
         detected: Whether an explicit label or other traces of generation were detected.
         propagate_id: The platform's unique number for the content; None makes one, or keeps the platform's own.
-        reserved_code2: The platform's security information; None leaves it empty, or keeps the platform's own. That of
-            an earlier platform goes with its other elements.
+        reserved_code2: The platform's security information; None signs the platform's elements and the content where
+            the settings name a key, and else leaves it empty, or keeps the platform's own. That of an earlier platform
+            goes with its other elements.
         output: Where the file goes; None writes it in place.
         provider: Name of a provider in the configuration, or a ``Provider``, whose settings hold.
 
@@ -136,7 +138,8 @@ def propagate(
     note = ""
     if made is not None:
         try:
-            pass_on(source, made, output=target)
+            finish = _signing(settings) if reserved_code2 is None else None
+            made = pass_on(source, made, output=target, finish=finish)
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise
@@ -197,6 +200,15 @@ def _label(
     return Label.unchecked(
         label=degree, content_propagator=settings.producer, propagate_id=number, reserved_code2=code, **kept
     )
+
+
+def _signing(settings: Provider) -> Finish:
+    """Signs the platform's elements, and the content with them, where the settings name a key."""
+
+    def finish(label: Label, stream: BinaryIO, path: Path) -> Label:
+        return passed_on(label, settings, stream, path)
+
+    return finish
 
 
 def _number() -> str:

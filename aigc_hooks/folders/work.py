@@ -23,7 +23,7 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.reading import carrier_of, read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
 from aigc_hooks.saving.recordings import is_sound
-from aigc_hooks.security.keys import PinnedKey
+from aigc_hooks.security.signers import PinnedKey
 from aigc_hooks.security.verification import Verification, verified
 
 _HEAD = 4096

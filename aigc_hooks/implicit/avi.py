@@ -12,9 +12,10 @@ from typing import BinaryIO, NamedTuple
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import riff_chunks
-from aigc_hooks.implicit.avi_index import told
+from aigc_hooks.implicit.avi_index import anew, bases, relative
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
+from aigc_hooks.implicit.parts import Part, around, told
 from aigc_hooks.implicit.riff_chunks import HEAD, KIND, Form
 
 PLACE = "AVI LIST INFO AIGC"
@@ -23,6 +24,8 @@ PLACE = "AVI LIST INFO AIGC"
 _FORM = Form("AVI", PLACE, "LIST INFO AIGC")
 _LONGEST = 0xFFFFFFFF
 _MOST_JUNK = 1 << 20
+_BESIDE = (b"JUNK", b"_PMX", b"ID3 ", KIND)
+"""What is no content: room, and metadata."""
 
 
 class _Chunk(NamedTuple):
@@ -93,7 +96,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         if first.length + by > _LONGEST:
             raise CarrierError("an AVI file's first part cannot grow beyond 4 GiB; write it anew as MKV or MP4")
         edits.append(Edit(first.begin + 4, first.start, (first.length + by).to_bytes(4, "little")))
-        edits += told(source, [(chunk.kind, chunk.start, chunk.length) for chunk in chunks], edits[0].end, by)
+        edits += anew(source, [(chunk.kind, chunk.start, chunk.length) for chunk in chunks], edits[0].end, by)
     splice(stream, target, edits)
 
 
@@ -148,6 +151,29 @@ def _cleared(source: Source, chunk: _Chunk) -> Edit:
 
 def _junk(length: int) -> bytes:
     return HEAD.pack(b"JUNK", length - HEAD.size) + bytes(length - HEAD.size)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """What is neither metadata nor junk; of what tells places, how far they are from the film."""
+    riffs = [list(_chunks(source, riff.start + 4, riff.start + riff.length)) for riff in _riffs(source)]
+    chunks = [chunk for riff in riffs for chunk in riff]
+    films = [chunk for chunk in chunks if _is_film(source, chunk)]
+    indexes = list(bases(source, [(chunk.kind, chunk.start, chunk.length) for chunk in chunks]))
+    for chunk in chunks:
+        kind, start, end = chunk.kind, chunk.start, chunk.start + chunk.length
+        form = source.read(start, min(4, chunk.length)) if kind == b"LIST" else b""
+        if chunk in films:
+            mine = sorted(at for at in set(indexes) if start <= at and at + 8 <= end)
+            for at in mine:
+                base = int.from_bytes(source.read(at, 8), "little") - start
+                yield told(b"base", base.to_bytes(9, "little", signed=True))
+            yield from around(b"movi", start, end, [(at, at + 8) for at in mine])
+        elif form == b"hdrl":
+            yield from around(form, start, end, [(at, at + 8) for at in indexes])
+        elif kind == b"idx1" and films:
+            yield from relative(source, start, chunk.length, films[0].start)
+        elif form != b"INFO" and kind.upper() not in _BESIDE:
+            yield Part(form or kind, start, chunk.length)
 
 
 def _sniff(head: bytes) -> bool:

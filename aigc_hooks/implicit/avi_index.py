@@ -8,6 +8,7 @@ from struct import iter_unpack, unpack_from
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source
 from aigc_hooks.implicit.copying import Edit
+from aigc_hooks.implicit.parts import Part, told
 from aigc_hooks.implicit.riff_chunks import HEAD
 
 _Chunk = tuple[bytes, int, int]
@@ -15,12 +16,13 @@ _Chunk = tuple[bytes, int, int]
 
 _OLD = 16
 _TOLD_BY = 8
+_PIECE = _OLD << 16
 _OF_INDEXES, _OF_CHUNKS = 0, 1
 _BASE = 12
 _ENTRIES, _ENTRY = 24, 16
 
 
-def told(source: Source, chunks: Iterable[_Chunk], place: int, by: int) -> Iterator[Edit]:
+def anew(source: Source, chunks: Iterable[_Chunk], place: int, by: int) -> Iterator[Edit]:
     """Tells every place anew in a file of which a part moves.
 
     Args:
@@ -32,17 +34,46 @@ def told(source: Source, chunks: Iterable[_Chunk], place: int, by: int) -> Itera
     Raises:
         CarrierError: The file is damaged, or a number has become too long for where it stands.
     """
-    film = None
-    for kind, start, length in chunks:
+    film, listed = None, list(chunks)
+    for kind, start, length in listed:
         form = source.read(start, min(4, length)) if kind == b"LIST" else b""
         if form == b"movi" and film is None:
             film = start
         elif kind == b"idx1" and film is not None:
             yield from _old(source, start, length, film, place, by)
-        elif form == b"hdrl":
+    for at in bases(source, listed):
+        yield _told(source, at, place, by)
+
+
+def bases(source: Source, chunks: Iterable[_Chunk]) -> Iterator[int]:
+    """Where the indexes of OpenDML tell places, each in eight bytes.
+
+    Raises:
+        CarrierError: The file is damaged.
+    """
+    for kind, start, length in chunks:
+        if kind == b"LIST" and source.read(start, min(4, length)) == b"hdrl":
             for stream in _inside(source, start + 4, start + length, b"LIST"):
                 for _, at, count in _inside(source, stream[1] + 4, stream[1] + stream[2], b"indx"):
-                    yield from _open(source, at, count, place, by)
+                    yield from _open(source, at, count)
+
+
+def relative(source: Source, start: int, length: int, film: int) -> Iterator[Part]:
+    """An ``idx1`` that counts from the list of the film on, however the file's own counts.
+
+    Args:
+        source: The file.
+        start: Where its content begins.
+        length: How long that is.
+        film: Where the content of the film's list begins.
+    """
+    base = 0 if _counts_from_the_beginning(source, start, length, film) else film
+    for begin in range(start, start + length, _PIECE):
+        data = bytearray(source.read(begin, min(_PIECE, start + length - begin), "idx1 chunk"))
+        for at in range(8, len(data) - 7, _OLD) if base == 0 else ():
+            offset = int.from_bytes(data[at : at + 4], "little") - film
+            data[at : at + 4] = (offset & 0xFFFFFFFF).to_bytes(4, "little")
+        yield told(b"idx1", bytes(data))
 
 
 def _inside(source: Source, offset: int, end: int, wanted: bytes) -> Iterator[_Chunk]:
@@ -60,13 +91,7 @@ def _inside(source: Source, offset: int, end: int, wanted: bytes) -> Iterator[_C
 def _old(source: Source, start: int, length: int, film: int, place: int, by: int) -> Iterator[Edit]:
     """``idx1`` counts from the list of the film on, or from the beginning of the file: its first entries tell."""
     count = length // _OLD
-    first = list(iter_unpack("<4s4xI4x", source.read(start, min(count, _TOLD_BY) * _OLD)))
-
-    def are_there(base: int) -> bool:
-        places = [(kind, base + offset) for kind, offset in first]
-        return all(place + 4 <= source.size and source.read(place, 4) == kind for kind, place in places)
-
-    if are_there(film) or not are_there(0):
+    if not _counts_from_the_beginning(source, start, length, film):
         return
     data = bytearray(source.payload(start, count * _OLD, "idx1 chunk", MAX_PAYLOAD))
     for at in range(8, len(data), _OLD):
@@ -75,24 +100,34 @@ def _old(source: Source, start: int, length: int, film: int, place: int, by: int
     yield Edit(start, start + len(data), bytes(data))
 
 
-def _open(source: Source, start: int, length: int, place: int, by: int) -> Iterator[Edit]:
-    """An index of indexes, and those; or one index of chunks."""
+def _counts_from_the_beginning(source: Source, start: int, length: int, film: int) -> bool:
+    first = list(iter_unpack("<4s4xI4x", source.read(start, min(length // _OLD, _TOLD_BY) * _OLD)))
+
+    def are_there(base: int) -> bool:
+        places = [(kind, base + offset) for kind, offset in first]
+        return all(place + 4 <= source.size and source.read(place, 4) == kind for kind, place in places)
+
+    return not are_there(film) and are_there(0)
+
+
+def _open(source: Source, start: int, length: int) -> Iterator[int]:
+    """The places in an index of indexes, and in those; or in one index of chunks."""
     if length < _ENTRIES:
         raise source.fault(start, f"the indx chunk has {length} bytes, and at least {_ENTRIES} belong in it")
     kind, count = unpack_from("<3xBI", source.read(start, 8))
     if kind == _OF_CHUNKS:
-        yield _anew(source, start + _BASE, place, by)
+        yield start + _BASE
     elif kind == _OF_INDEXES:
         for at in range(
             start + _ENTRIES, start + _ENTRIES + min(count, (length - _ENTRIES) // _ENTRY) * _ENTRY, _ENTRY
         ):
             (index,) = unpack_from("<Q", source.read(at, 8))
             if index:
-                yield _anew(source, at, place, by)
-                yield _anew(source, index + HEAD.size + _BASE, place, by)
+                yield at
+                yield index + HEAD.size + _BASE
 
 
-def _anew(source: Source, at: int, place: int, by: int) -> Edit:
+def _told(source: Source, at: int, place: int, by: int) -> Edit:
     source.step(at)
     return Edit(at, at + 8, _moved(source.read(at, 8, "index"), place, by))
 

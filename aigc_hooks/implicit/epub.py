@@ -93,5 +93,16 @@ def _edit(package: Package, text: str) -> dict[str, bytes]:
     return changes
 
 
-FORMAT = Format("EPUB", _known, _find, _edit)
+def _bare(package: Package) -> dict[str, bytes]:
+    """The package documents without the label."""
+    found = {}
+    for name in _books(package):
+        root = xml_part.parse(package.read(name), name)
+        for item in [item for item, raw in _labels(root) if not raw.defects and not len(item)]:
+            xml_part.remove(item)
+        found[name] = xml_part.plain(root)
+    return found
+
+
+FORMAT = Format("EPUB", _known, _find, _edit, _bare)
 """EPUB 2 and 3."""

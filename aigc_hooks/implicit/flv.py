@@ -17,6 +17,7 @@ from aigc_hooks.implicit import amf
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "FLV onMetaData AIGC"
@@ -151,6 +152,16 @@ def _told(script: _Script, moved: Callable[[float], float]) -> bytes:
             for place in inner.value.items if inner.name == "filepositions" else ():
                 tell(place.value)
     return bytes(body)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The header, and the tags but ``onMetaData``; what follows the first hundred is one, for no label is there."""
+    begin = _start(source)
+    yield Part(b"HEAD", 0, min(begin, source.size))
+    for script in _scripts(source):
+        yield Part(b"TAGS", begin, script.begin - begin)
+        begin = script.end
+    yield Part(b"TAGS", begin, max(source.size - begin, 0))
 
 
 def _sniff(head: bytes) -> bool:

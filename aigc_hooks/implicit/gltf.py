@@ -17,6 +17,7 @@ from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.json_text import Places, Text
+from aigc_hooks.implicit.parts import Part, told
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "glTF asset.extras AIGC"
@@ -91,6 +92,18 @@ def _write_binary(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         raise CarrierError("a GLB file cannot grow beyond 4 GiB; save it as glTF with its buffers beside it")
     target.write(_HEAD.pack(_MAGIC, 2, length, len(data), _JSON) + data)
     copy(stream, target, stop)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The text without its label."""
+    yield told(b"JSON", _PLACES.without(_checked(Text.whole(source))))
+
+
+def content_of_binary(source: Source) -> Iterator[Part]:
+    """The JSON without its label, and the chunks behind it."""
+    json, _, stop = _chunk(source)
+    yield told(b"JSON", _PLACES.without(json))
+    yield Part(b"BIN ", stop, source.size - stop)
 
 
 GLB = Carrier(

@@ -18,6 +18,7 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, MAX_TEXT, Source, reader
 from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.parts import Part, told
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "HTML meta AIGC"
@@ -44,6 +45,8 @@ _CHARSET = re.compile(r"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _LIKELY = re.compile("AIGC|ContentProducer|ProduceID|ServiceProvider", re.I)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _INDENT = re.compile(r"[ \t]{0,80}(?=<)")
+_LINE_BEFORE = re.compile(r"(?:\r\n|\n|\r)[ \t]*\Z")
+_LONGEST_INDENT = 82
 _UNPRINTED = re.compile(r"[^ -~]")
 _SHIFTING = "\x1b$"
 
@@ -207,6 +210,22 @@ def _laid_out(text: str, place: int, made: str) -> str:
         return made
     indent = _INDENT.match(text, match.end())
     return match.group() + (indent.group() if indent else "") + made
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The page without its labels, and without the line that was made for the first."""
+    page = _open(source)
+    text, done = page.text, 0
+    yield told(b"PAGE", page.mark)
+    for tag, raw in _labels(page, source):
+        if raw.defects or set(tag.attributes) != {"name", "content"}:
+            continue  # not as it is written here: more may stand in it
+        start = tag.start
+        if not done and (line := _LINE_BEFORE.search(text, max(0, start - _LONGEST_INDENT), start)):
+            start = line.start()
+        yield told(b"PAGE", page.encoded(text[done:start])[len(page.mark) :])
+        done = tag.stop
+    yield told(b"PAGE", page.encoded(text[done:])[len(page.mark) :])
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, RawLabel
-from aigc_hooks.implicit import heif_items, mp4_samples
+from aigc_hooks.implicit import heif_items, mp4_content, mp4_samples
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
@@ -60,7 +60,7 @@ def _writer(name: str) -> Callable[[BinaryIO, BinaryIO, str], None]:
 
 
 def content(source: Source) -> Iterator[Part]:
-    """Pictures and samples: of files with items what their items and tracks name, of others what mdat boxes hold.
+    """Pictures and samples: of files with items what their items and tracks name, of others what ``mp4_content`` says.
 
     Both without items of XMP and Exif: a longer one moves and leaves a gap, which nothing names.
     """
@@ -68,7 +68,7 @@ def content(source: Source) -> Iterator[Part]:
     metas = [inner for box in top if box.kind == b"meta" and (inner := heif_items.inside(source, box))]
     fragments = any(box.kind == b"moof" for box in top)
     if not metas or fragments:
-        yield from (Part(b"mdat", box.start, box.end - box.start) for box in top if box.kind == b"mdat")
+        yield from mp4_content.content(source, top)
         return
     named = [extent for inner in metas for extent in heif_items.pictures(source, inner)]
     named += [chunk for box in top if box.kind == b"moov" for chunk in mp4_samples.chunks(source, box)]

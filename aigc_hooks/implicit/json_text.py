@@ -247,6 +247,16 @@ class Places(NamedTuple):
             text = text.without(strays[-1] if strays else found[-1][0])
         return text.put(self.path, label)
 
+    def without(self, text: Text) -> bytes:
+        """The text without the labels at their place, and without the objects on the way there that hold nothing."""
+        while found := [member for member, raw in self.find(text) if not self._is_stray(raw)]:
+            text = text.without(found[-1])
+        for depth in range(len(self.path) - 1, 0, -1):
+            holder = text.at(self.path[:depth])
+            if holder and text.data.startswith(b"{", holder.value) and next(text.members(holder.value), None) is None:
+                text = text.without(holder)
+        return text.data
+
     @staticmethod
     def _is_stray(raw: RawLabel) -> bool:
         return bool(raw.defects)  # of this place: another name, or another object

@@ -15,9 +15,9 @@ from aigc_hooks.implicit.matroska_segment import CLUSTER, CUES, SEEK_HEAD, TAGS,
 _MASTERS = {0x4DBB, 0xBB, 0xB7, 0xDB}
 # SeekPosition; CueClusterPosition, CueCodecState, CueRefCluster and CueRefCodecState.
 _POSITIONS = {0x53AC, 0xF1, 0xEA, 0x97, 0xEB}
-_CLUSTER_POSITION = 0xA7
+CLUSTER_POSITION = 0xA7
 # Timestamp, SilentTracks and PrevSize: with its position, what stands in a cluster before its blocks.
-_BEFORE_BLOCKS = {0xE7, 0x5854, 0xAB, ebml.VOID, ebml.CRC, _CLUSTER_POSITION}
+_BEFORE_BLOCKS = {0xE7, 0x5854, 0xAB, ebml.VOID, ebml.CRC, CLUSTER_POSITION}
 
 
 def named(source: Source, segment: Segment, new: int, gone: set[int]) -> list[Edit] | None:
@@ -79,8 +79,8 @@ def moved(source: Source, segment: Segment, place: int, by: int) -> Iterator[Edi
         parts = [bytes(data[each.begin : each.end]) for each in ebml.elements(inner, 0, len(data))]
         yield Edit(part.start, part.end, ebml.checked(parts))
     for cluster in _clusters(source, segment):
-        parts_before = list(_before_blocks(source, cluster))
-        told = [part for part in parts_before if part.kind == _CLUSTER_POSITION]
+        parts_before = list(before_blocks(source, cluster))
+        told = [part for part in parts_before if part.kind == CLUSTER_POSITION]
         if not any(ebml.number(source.read(part.start, part.end - part.start)) for part in told):
             return  # of a stream that was live: no cluster tells where it stands
         for part in told:
@@ -117,7 +117,8 @@ def _clusters(source: Source, segment: Segment) -> Iterator[Element]:
         offset = after(source, part) if part.kind == CLUSTER else part.end
 
 
-def _before_blocks(source: Source, cluster: Element) -> Iterator[Element]:
+def before_blocks(source: Source, cluster: Element) -> Iterator[Element]:
+    """What stands in a cluster before its blocks."""
     for part in ebml.elements(source, cluster.start, cluster.end):
         if part.kind not in _BEFORE_BLOCKS:
             return

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part, told
 
 _MOST = MAX_TEXT + (64 << 10)
 """How much of a file its header may take up."""
@@ -66,6 +67,20 @@ def _write_obj(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     end = b"\r\n" if b"\r\n" in source.read(0, min(source.size, 4096), "text") else b"\n"
     target.write(b"# AIGC " + text.encode() + end + _OBJ.sub(b"", head))
     copy(stream, target, len(head))
+
+
+def content_of_ply(source: Source) -> Iterator[Part]:
+    """Everything but the comments with labels."""
+    header = _ply(source)
+    yield told(b"MESH", _PLY.sub(b"", header))
+    yield Part(b"MESH", len(header), source.size - len(header))
+
+
+def content_of_obj(source: Source) -> Iterator[Part]:
+    """Everything but the comments with labels."""
+    head = _obj(source)
+    yield told(b"MESH", _OBJ.sub(b"", head))
+    yield Part(b"MESH", len(head), source.size - len(head))
 
 
 def _is_ply(head: bytes) -> bool:

@@ -14,6 +14,7 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.json_text import Places, Text
+from aigc_hooks.implicit.parts import Part, told
 from aigc_hooks.labels import FIELD_NAME
 
 PLACE = "notebook metadata AIGC"
@@ -45,6 +46,11 @@ def _walk(source: Source) -> Iterator[RawLabel]:
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a notebook with the label in its metadata."""
     target.write(_PLACES.write(_open(Source(stream, "notebook")), text).data)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The text without its label."""
+    yield told(b"JSON", _PLACES.without(_open(source)))
 
 
 CARRIER = Carrier(

@@ -101,5 +101,24 @@ def _listed(data: bytes) -> bytes:
     return xml_part.serialised(root, data)
 
 
-FORMAT = Format("ODF", _known, _find, _edit)
+def _bare(package: Package) -> dict[str, bytes]:
+    """The metadata without the label, and the manifest without them."""
+    found = {_PART: b"", _LIST: b""}
+    if _PART in package:
+        root = xml_part.parse(package.read(_PART), _PART)
+        for item in [item for item, raw in _labels(root) if not raw.defects and not len(item)]:
+            xml_part.remove(item)
+        for place in root.findall(f"{{{_OFFICE}}}meta"):
+            if not len(place) and not (place.text or "").strip():
+                xml_part.remove(place)
+        found[_PART] = xml_part.plain(root) if len(root) else b""
+    if _LIST in package:
+        root = xml_part.parse(package.read(_LIST), _LIST)
+        for entry in [entry for entry in root if entry.get(f"{{{_MANIFEST}}}full-path") == _PART]:
+            xml_part.remove(entry)
+        found[_LIST] = xml_part.plain(root)
+    return found
+
+
+FORMAT = Format("ODF", _known, _find, _edit, _bare)
 """OpenDocument as a package; a flat XML file is none."""

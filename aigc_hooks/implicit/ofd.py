@@ -75,5 +75,16 @@ def _child(parent: _Element, name: str, *, new: bool = False) -> _Element:
     return child
 
 
-FORMAT = Format("OFD", _known, _find, _edit)
+def _bare(package: Package) -> dict[str, bytes]:
+    """The part that tells of the document, without the label."""
+    root = xml_part.parse(package.read(PART), PART)
+    for item in [item for item, raw in _labels(root) if not raw.defects and not len(item)]:
+        xml_part.remove(item)
+    for holder in list(root.iter("{*}CustomDatas")):
+        if not len(holder):
+            xml_part.remove(holder)
+    return {PART: xml_part.plain(root)}
+
+
+FORMAT = Format("OFD", _known, _find, _edit, _bare)
 """OFD."""

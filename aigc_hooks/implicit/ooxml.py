@@ -183,5 +183,26 @@ def _with_link(data: bytes, name: str, kind: str) -> bytes:
     return xml_part.serialised(root, data)
 
 
-FORMAT = Format("OOXML", _known, _find, _edit)
+def _bare(package: Package) -> dict[str, bytes]:
+    """The custom properties without the label, and what registers parts without what registers those."""
+    names = [name for name, _ in _parts(package)] or [_PART]
+    found = dict.fromkeys(names, b"")
+    for name in names:
+        if name in package:
+            root = xml_part.parse(package.read(name), name)
+            for item in [item for item, raw in _labels(root, True) if not raw.defects and not len(item[0])]:
+                xml_part.remove(item)
+            found[name] = xml_part.plain(root) if len(root) else b""
+    types, links = (xml_part.parse(package.read(name), name) for name in (_TYPES_PART, _LINKS_PART))
+    registered = {f"/{name}".lower() for name in names}
+    for entry in list(types.iter(f"{{{_TYPES}}}Override")):
+        if entry.get("PartName", "").lower() in registered and entry.get("ContentType") == _CUSTOM_TYPE:
+            xml_part.remove(entry)
+    for link in list(links.iter(f"{{{_LINKS}}}Relationship")):
+        if link.get("Type") in _CUSTOM_LINKS and _name(link.get("Target", "")) in names:
+            xml_part.remove(link)
+    return {**found, _TYPES_PART: xml_part.plain(types), _LINKS_PART: xml_part.plain(links)}
+
+
+FORMAT = Format("OOXML", _known, _find, _edit, _bare)
 """Office Open XML, transitional and strict, with templates and files with macros."""

@@ -13,6 +13,7 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.implicit import epub, odf, ofd, ooxml
 from aigc_hooks.implicit.bounds import Source, reader
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.implicit.zipped import SIGNATURE, Format, Package, first_part
 
 _FORMATS = (ooxml.FORMAT, odf.FORMAT, epub.FORMAT, ofd.FORMAT)
@@ -40,6 +41,12 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a package with the label; all parts but those that hold or register it stay as they are."""
     package, format = _open(Source(stream, "ZIP"))
     package.copy_to(target, format.edit(package, text))
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The parts, and those that hold or register the label without it."""
+    package, format = _open(source)
+    return package.content(format.bare(package))
 
 
 def _is_odf(head: bytes) -> bool:

@@ -20,6 +20,7 @@ from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.parts import Part
 from aigc_hooks.implicit.pdf_file import Document
 from aigc_hooks.implicit.pdf_syntax import Dictionary, Reference, text, text_string
 from aigc_hooks.labels import FIELD_NAME
@@ -152,6 +153,19 @@ def _stream(offsets: dict[Reference, int], trailer: bytes, number: int, place: i
     rows = b"".join(b"\1" + at.to_bytes(8, "big") + each.generation.to_bytes(2, "big") for each, at in places.items())
     head = b"/Type /XRef /W [1 8 2] /Index [%s] /Size %d /Length %d" % (index, number + 1, len(rows))
     return b"%d 0 obj\n<< %s %s >>\nstream\n%s\nendstream\nendobj\n" % (number, head, trailer, rows)
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The file without its last update, if that is one of this project and holds nothing but the label."""
+    label = next((raw for raw in _walk(source) if raw.place == PLACE), None)
+    end = _before_ours(source)
+    if label is not None and end is not None:
+        before = Source(source.stream, "PDF")
+        before.size = end
+        update = source.read(end, source.size - end, "update")
+        if update == _update(_open(before), end, label.text):
+            return iter([Part(b"BODY", 0, end)])
+    return iter([Part(b"BODY", 0, source.size)])
 
 
 def _is_signed(document: Document) -> bool:

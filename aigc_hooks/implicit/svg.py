@@ -17,6 +17,7 @@ from aigc_hooks.artifact import Carrier, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, MAX_TEXT, Source, reader
+from aigc_hooks.implicit.parts import Part, around, told
 from aigc_hooks.implicit.xml_part import safe
 from aigc_hooks.labels import FIELD_NAME
 
@@ -31,6 +32,8 @@ _START = re.compile(
 )
 _TAG = re.compile(rb"<([^\s/>]+)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _ATTRIBUTE = re.compile(rb"\s+[^\s=/>\"']*AIGC\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_BARE = re.compile(rb"<([^\s/>]+)(?:\s+xmlns(?::[\w.-]+)?\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*\s*>[^<]*</\1\s*>")
+_OPENING = f"<{xmp.PREFIX}:{FIELD_NAME}>".encode()
 _MAX_ENTITIES = 100
 _MAX_ENTITY = 4096
 
@@ -174,18 +177,48 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
 
 def _first(root: re.Match[bytes], label: bytes) -> tuple[int, int, bytes]:
     """What makes a metadata element the first in the picture."""
-    prefix = root.group(1).rpartition(b":")[0]
-    name = prefix + b":metadata" if prefix else b"metadata"
-    made = (
-        f'><rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:{xmp.PREFIX}="{xmp.NAMESPACE}">'
-        f"<{xmp.PREFIX}:{FIELD_NAME}>".encode()
-        + label
-        + f"</{xmp.PREFIX}:{FIELD_NAME}></rdf:Description></rdf:RDF></".encode()
-    )
-    element = b"<" + name + made + name + b">"
+    element = _element(root, label)
     if root.group().endswith(b"/>"):
         return root.end() - 2, root.end(), b">" + element + b"</" + root.group(1) + b">"
     return root.end(), root.end(), element
+
+
+def _element(root: re.Match[bytes], label: bytes) -> bytes:
+    """A metadata element that holds a label and nothing else."""
+    prefix = root.group(1).rpartition(b":")[0]
+    name = prefix + b":metadata" if prefix else b"metadata"
+    made = (
+        f'><rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:{xmp.PREFIX}="{xmp.NAMESPACE}">'.encode()
+        + _OPENING
+        + label
+        + f"</{xmp.PREFIX}:{FIELD_NAME}></rdf:Description></rdf:RDF></".encode()
+    )
+    return b"<" + name + made + name + b">"
+
+
+def content(source: Source) -> Iterator[Part]:
+    """The picture without its labels, and without the metadata that was made for one."""
+    data, scan = _read(source)
+    root = _tag(source, data, scan.root)
+    holes = [hole for each in scan.labels if (hole := _hole(source, data, root, each))]
+    if root.group().endswith(b"/>"):  # as it is written when something stands in it
+        yield from around(b"DRAW", 0, root.end() - 2, holes)
+        yield told(b"DRAW", b"></" + root.group(1) + b">")
+        yield Part(b"DRAW", root.end(), source.size - root.end())
+    else:
+        yield from around(b"DRAW", 0, source.size, holes)
+
+
+def _hole(source: Source, data: bytes, root: re.Match[bytes], label: _Label) -> tuple[int, int] | None:
+    """From where to where there is a label and nothing else; None where more could stand in it."""
+    if label.attribute or not _BARE.fullmatch(data, label.start, label.stop):
+        return None
+    text = data[_tag(source, data, label.start).end() : data.rindex(b"</", label.start, label.stop)]
+    made = _element(root, text)
+    begin = label.start - made.index(_OPENING)
+    if begin >= 0 and data.startswith(made, begin):
+        return begin, begin + len(made)
+    return label.start, label.stop
 
 
 def _sniff(head: bytes) -> bool:

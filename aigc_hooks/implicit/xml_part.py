@@ -83,3 +83,22 @@ def remove(child: _Element) -> None:
     elif before is not None and child.getnext() is None:
         before.tail = child.tail
     parent.remove(child)
+
+
+def plain(root: _Element) -> bytes:
+    """A part in one form, however it was written (Canonical XML 1.0), without the white space between elements.
+
+    Raises:
+        CarrierError: It has none.
+    """
+    from lxml import etree
+
+    for each in root.iter():
+        if len(each) and each.text and not each.text.strip():
+            each.text = None
+        if each.tail and not each.tail.strip():
+            each.tail = None
+    try:
+        return bytes(etree.tostring(root.getroottree(), method="c14n"))
+    except etree.LxmlError as error:
+        raise CarrierError(f"a part has no canonical form: {str(error)[:200]}") from error

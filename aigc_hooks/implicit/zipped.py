@@ -15,6 +15,7 @@ from aigc_hooks.artifact import RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source
 from aigc_hooks.implicit.copying import copy
+from aigc_hooks.implicit.parts import Part, told
 
 SIGNATURE = b"PK\3\4"
 """First bytes of a package that has a part."""
@@ -204,6 +205,39 @@ class Package:
         target.write(header[:6] + flags + header[8:14] + told + header[26:] + packed)
         return entry.record[:8] + flags + entry.record[10:16] + told + entry.record[28:]
 
+    def content(self, bare: Mapping[str, bytes]) -> Iterator[Part]:
+        """The package, and for the parts that hold or register the label what is left of them without it.
+
+        Args:
+            bare: Those parts by name, whether they are there or not; nothing where nothing is left.
+
+        Raises:
+            CarrierError: A part overlaps another.
+        """
+        laid = sorted(self._ordered, key=lambda entry: entry.offset)
+        places: dict[int, int] = {}
+        done = gone = 0
+        for entry, after in zip(laid, [*(other.offset for other in laid[1:]), self._start], strict=False):
+            start, _ = self._local(entry)
+            if start + entry.stored > after:
+                raise self.source.fault(entry.offset, f"the part {entry.name[:100]!r} overlaps the next")
+            places[entry.offset] = entry.offset - gone
+            if entry.name in bare:
+                yield Part(b"PART", done, entry.offset - done)
+                gone += after - entry.offset
+                done = after
+        yield Part(b"PART", done, self._start - done)
+        for entry in self._ordered:
+            if entry.name not in bare:
+                place = places[entry.offset].to_bytes(8, "big")
+                yield told(b"LIST", entry.record[:42] + place + entry.record[46:])
+        yield told(b"LIST", self._end[20:])
+        for name in sorted(bare):
+            if bare[name]:
+                data = name.encode()
+                yield told(b"BARE", len(data).to_bytes(4, "big") + data + len(bare[name]).to_bytes(8, "big"))
+                yield told(b"BARE", bare[name])
+
     def _finish(self, target: BinaryIO, directory: int, added: int) -> None:
         end = target.tell()
         count = len(self._ordered) + added
@@ -221,12 +255,14 @@ class Format(NamedTuple):
         known: Whether a package is of this kind.
         find: Yields the labels in it.
         edit: The parts that change when a label is written.
+        bare: Those that may change, without labels and in one form.
     """
 
     name: str
     known: Callable[[Package], bool]
     find: Callable[[Package], Iterator[RawLabel]]
     edit: Callable[[Package, str], dict[str, bytes]]
+    bare: Callable[[Package], dict[str, bytes]]
 
 
 def first_part(head: bytes) -> tuple[bytes, bytes]:

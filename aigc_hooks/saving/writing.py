@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -13,9 +14,11 @@ from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, Unsup
 from aigc_hooks.implicit import field, markdown
 from aigc_hooks.labels import DEGREES, Label
 from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import Provider
 from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.documents import TextFile
+from aigc_hooks.security.signing import bound
 
 
 def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -49,7 +52,30 @@ def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
     return _write(source, target, label, _refuse_foreign, durable=durable)
 
 
-def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
+Finish = Callable[[Label, BinaryIO, Path], Label]
+"""Makes a label whole, such as by its signature, once it stands in its file: ``(label, stream, path) -> label``."""
+
+
+def put_signed(source: Path, target: Path, label: Label, provider: Provider) -> Path:
+    """``write_label`` with the signed digest of the file's content, where the provider has a key.
+
+    Raises:
+        ConfigError: The key cannot be used.
+    """
+
+    def finish(label: Label, stream: BinaryIO, path: Path) -> Label:
+        return bound(label, provider, stream, path)
+
+    return _write(source, target, label, _refuse_foreign, durable=target.exists(), finish=finish)
+
+
+def pass_on(
+    path: str | os.PathLike[str],
+    label: Label,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    finish: Finish | None = None,
+) -> Label:
     """Writes a platform's elements into a file, whoever made the content: the one lawful change of a foreign label.
 
     Everything else of the file stays, as with ``write_label``; of the label, all that is the producer's.
@@ -59,9 +85,10 @@ def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.Path
         label: The label. Where the file holds one, its producer, number and first reserved code are those of the file,
             and it says no less about the content.
         output: Where the labelled file goes; None writes it in place.
+        finish: Makes the platform's elements whole.
 
     Returns:
-        The path of the labelled file.
+        The label that the file holds now.
 
     Raises:
         ForeignLabelError: The label would change what is the producer's, or say less than the file's (Measures, article
@@ -72,23 +99,47 @@ def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.Path
         OSError: A file cannot be read or written.
     """
     source, target = Path(path), Path(output if output is not None else path)
+    made = [label]
+
+    def finished(label: Label, stream: BinaryIO, path: Path) -> Label:
+        made.append(label if finish is None else finish(label, stream, path))
+        return made[-1]
+
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
-        return _write_markdown(source, target, label)
-    return _write(source, target, label, _refuse_change, durable=target.exists())
+        _write_markdown(source, target, label, finished)
+    else:
+        _write(source, target, label, _refuse_change, durable=target.exists(), finish=finished)
+    return made[-1]
 
 
 def _write(
-    source: Path, target: Path, label: Label, check: Callable[[Path, Label], Sequence[Finding]], *, durable: bool
+    source: Path,
+    target: Path,
+    label: Label,
+    check: Callable[[Path, Label], Sequence[Finding]],
+    *,
+    durable: bool,
+    finish: Finish | None = None,
 ) -> Path:
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
-        text = _with_others(label, check(source, label))
+        write = carrier.write
+        assert write is not None
+        others = check(source, label)
         with replacing(target, durable=durable) as made:
-            write = carrier.write
-            assert write is not None
+            file = cast(BinaryIO, made)
             stream.seek(0)
-            write(stream, cast(BinaryIO, made), text)
-            _check(cast(BinaryIO, made), target, label)
+            write(stream, file, _with_others(label, others))
+            _check(file, target, label)
+            # What is signed is the content of the file as it is written: labels of others may have left it.
+            whole = label if finish is None else finish(label, file, target)
+            if whole != label:
+                file.seek(0)
+                file.truncate()
+                stream.seek(0)
+                write(stream, file, _with_others(whole, others))
+                _check(file, target, whole)
+            file.seek(0, 2)
     return target
 
 
@@ -109,7 +160,7 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     return known
 
 
-def _write_markdown(source: Path, target: Path, label: Label) -> Path:
+def _write_markdown(source: Path, target: Path, label: Label, finish: Finish) -> None:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
     file = TextFile.open(source, target)
     findings = _refuse_change(source, label)
@@ -118,9 +169,13 @@ def _write_markdown(source: Path, target: Path, label: Label) -> Path:
             f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
             stage="write_metadata",
         )
-    file.put(file.content, label, None)
+    content = file.content
+    file.put(content, label, None)
+    whole = finish(label, BytesIO(file.data), target)
+    if whole != label:
+        file = TextFile.open(source, target)
+        file.put(content, whole, None)
     file.save()
-    return target
 
 
 def _refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:

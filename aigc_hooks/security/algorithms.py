@@ -17,7 +17,9 @@ GUIDE = "TC260PG"
 OWN = "aigc-hooks"
 """``Type`` of our own profile: the same form with algorithms that the guide is not known to have."""
 
-_LEAST_RSA = 2048
+LEAST_RSA = 2048
+"""Fewest bits of an RSA key that proves something."""
+
 _BEGINNING = 40
 # DER of the object identifiers of curves and keys, as they stand in public keys, and in private ones too.
 _SM2_KEY = bytes.fromhex("06072a8648ce3d020106082a811ccf5501822d")
@@ -101,8 +103,8 @@ class Algorithm:
         """Why a public key is not one that signs this way; empty if it is."""
         if not self.fits(spki):
             return self._wrong(spki)
-        if self.name == "rsa" and (bits := self._public_key(spki).key_size) < _LEAST_RSA:
-            return f"is an RSA key of {bits} bits, and less than {_LEAST_RSA} prove nothing: {self.make}"
+        if self.name == "rsa" and (bits := self._public_key(spki).key_size) < LEAST_RSA:
+            return f"is an RSA key of {bits} bits, and less than {LEAST_RSA} prove nothing: {self.make}"
         return ""
 
     def _wrong(self, key: bytes) -> str:
@@ -116,8 +118,8 @@ class Algorithm:
         made: bytes = key.sign(message, *self._scheme())
         return made
 
-    def verifies(self, spki: bytes, signature: bytes, message: bytes) -> bool:
-        """Whether a signature is one of this message by this key.
+    def verifies(self, spki: bytes, signature: bytes, message: bytes, *, pss: bool = False) -> bool:
+        """Whether a signature is one of this message by this key; of RSA, with the padding of PSS if so asked.
 
         Raises:
             ConfigError: The library is missing.
@@ -127,7 +129,7 @@ class Algorithm:
             key = self._public_key(spki)
             if self.name == "rsa" and self._encoded(key) != spki:
                 return False
-            key.verify(signature, message, *self._scheme())
+            key.verify(signature, message, *(self._pss() if pss else self._scheme()))
         except (invalid, ValueError, TypeError):
             return False
         except Exception as error:  # tongsuopy reports what it cannot decode as an error of the library
@@ -147,6 +149,10 @@ class Algorithm:
         if self.name == "sm2":
             return (self._module("asymciphers.ec").ECDSA(self._module("hashes").SM3()),)
         return (self._module("asymmetric.ec").ECDSA(self._module("hashes").SHA256()),)
+
+    def _pss(self) -> tuple[Any, ...]:
+        padding, digest = self._module("asymmetric.padding"), self._module("hashes").SHA256()
+        return padding.PSS(padding.MGF1(digest), padding.PSS.AUTO), digest
 
     def _invalid(self) -> type[Exception]:
         home = "tongsuopy.crypto.exceptions" if self.name == "sm2" else "cryptography.exceptions"

@@ -11,17 +11,35 @@ each row of byte ranges of one kind, its kind (four bytes), the bytes of its ran
 | webp | the data of the chunks VP8, VP8L, ALPH, ANIM, ANMF |
 | gif | ``HEAD``: what stands before the first block, without the version; ``PICT``: blocks of pictures |
 | tiff | ``STRP``: strips and tiles |
-| isobmff | (AVIF, HEIC) ``mdat``: items and samples but XMP and Exif; (MP4, M4A, MOV) the content of mdat boxes |
+| isobmff | (AVIF, HEIC) ``mdat``: items and samples but XMP and Exif; (MP4, M4A, MOV) see |
+|  | ``aigc_hooks.implicit.mp4_content`` |
 | wav | the chunks ``fmt`` and ``data`` |
 | aiff | the chunks COMM and SSND |
 | flac | ``INFO``: STREAMINFO; ``FRAM``: everything behind the metadata |
 | frames | (MP3, AAC) ``FRAM``: everything behind the ID3v2 tags |
 | ogg | ``PAGE``: what the pages hold, without the first stream's second packet, its comments |
 | asf | ``DATA``: the data object |
+| matroska | ``HEAD``: the EBML header; by their own numbers the parts of a segment but Tags, SeekHead, Cues, Void and |
+|  | CRC-32; clusters without Position, Void and CRC-32 before their blocks |
+| flv | ``HEAD``; ``TAGS``: all of them but onMetaData |
+| avi | the chunks and, by their form, the lists but INFO, JUNK, _PMX, ID3 and AIGC; without the eight bytes of each |
+|  | place that an OpenDML index tells. Of those in a film ``base``, before it: how far they are from its list, in |
+|  | nine bytes, little-endian, signed; ``idx1`` with its places counted from the list of the first film on |
+| pdf | ``BODY``: the file but its last update, if that is the one of the label |
+| package | (OOXML, ODF, EPUB, OFD) ``PART``: everything before the directory, without the parts that hold or register |
+|  | the label; ``LIST``: the directory's other records, each place counted without those parts, in eight bytes, and |
+|  | the comment; ``BARE``: of each of those parts, by name, its name and Canonical XML 1.0, their lengths before them |
+|  | in four and eight bytes, without the label, what registers its part, and white space between elements |
+| html | ``PAGE``: the page without the label's element, and the line end and blanks before it |
+| svg | ``DRAW``: the picture without the label's element and the metadata made for it; an empty root has an end tag |
+| json | (notebooks, glTF) ``JSON``: the text without the label and objects on the way to it that hold nothing else; |
+|  | ``BIN ``: (GLB) what follows the JSON chunk |
+| mesh | (PLY, OBJ) ``MESH``: the file without the comment of the label |
 | markdown | ``TEXT``: the text behind the front matter, in UTF-8 |
 
-Bytes and not pixels or samples, for two decoders of one lossy file do not agree in every bit. Formats that are not in
-the table have no digest: there the signature covers the label alone.
+Bytes and not pixels or samples, for two decoders of one lossy file do not agree in every bit. What a file only refers
+to, such as the buffers of a glTF, is not in it. Formats that are not in the table have no digest: there the signature
+covers the label alone.
 """
 
 from __future__ import annotations
@@ -33,22 +51,34 @@ from typing import BinaryIO
 from aigc_hooks.implicit import (
     aiff,
     asf,
+    avi,
     flac,
+    flv,
     front_matter,
     gif,
+    gltf,
+    html,
     isobmff,
     jpeg,
     markdown,
+    matroska,
+    matroska_content,
+    mesh,
+    mp4,
     mpeg,
+    notebook,
     ogg,
+    packages,
+    pdf,
     png,
     riff,
+    svg,
     tiff,
     webp,
 )
 from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.parts import Part
-from aigc_hooks.security.data import CONTENT
+from aigc_hooks.security.messages import CONTENT
 
 _BLOCK = 1 << 20
 _LONGEST_TEXT = 64 << 20
@@ -61,7 +91,10 @@ _SCHEMES: dict[str, tuple[str, Callable[[Source], Iterator[Part]]]] = {
     tiff.CARRIER.name: ("tiff", tiff.content),
     isobmff.AVIF.name: ("isobmff", isobmff.content),
     isobmff.HEIC.name: ("isobmff", isobmff.content),
-    "MP4": ("isobmff", isobmff.content),
+    mp4.CARRIER.name: ("isobmff", isobmff.content),
+    matroska.CARRIER.name: ("matroska", matroska_content.content),
+    flv.CARRIER.name: ("flv", flv.content),
+    avi.CARRIER.name: ("avi", avi.content),
     riff.WAV.name: ("wav", riff.content),
     aiff.CARRIER.name: ("aiff", aiff.content),
     flac.CARRIER.name: ("flac", flac.content),
@@ -71,6 +104,18 @@ _SCHEMES: dict[str, tuple[str, Callable[[Source], Iterator[Part]]]] = {
     ogg.OPUS.name: ("ogg", ogg.content),
     ogg.OGG_FLAC.name: ("ogg", ogg.content),
     asf.CARRIER.name: ("asf", asf.content),
+    pdf.CARRIER.name: ("pdf", pdf.content),
+    packages.OOXML.name: ("package", packages.content),
+    packages.ODF.name: ("package", packages.content),
+    packages.EPUB.name: ("package", packages.content),
+    packages.OFD.name: ("package", packages.content),
+    html.CARRIER.name: ("html", html.content),
+    svg.CARRIER.name: ("svg", svg.content),
+    notebook.CARRIER.name: ("json", notebook.content),
+    gltf.GLTF.name: ("json", gltf.content),
+    gltf.GLB.name: ("json", gltf.content_of_binary),
+    mesh.PLY.name: ("mesh", mesh.content_of_ply),
+    mesh.OBJ.name: ("mesh", mesh.content_of_obj),
 }
 
 
@@ -104,6 +149,9 @@ def digest(stream: BinaryIO, carrier: str) -> bytes | None:
             made.update(part.kind)
             kind, count = part.kind, 0
         count += part.length
+        if part.data is not None:
+            made.update(part.data)
+            continue
         left -= part.length
         if left < 0:  # parts that lie over each other could take days
             raise source.fault(part.start, "its parts are longer than the whole")

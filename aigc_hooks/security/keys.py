@@ -1,4 +1,4 @@
-"""Keys: the one that signs, out of a file, a variable or somebody's KMS, and those that are known by their id.
+"""Where keys come from: the one that signs, out of a file, a variable or somebody's KMS, and those known by their id.
 
 A private key is in the memory of this module and nowhere else: settings name it, messages do not quote it, and what
 holds it can be neither shown nor pickled.
@@ -14,95 +14,20 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from aigc_hooks.errors import ConfigError, LabelError
-from aigc_hooks.security.algorithms import ALGORITHMS, Algorithm, Signer, sm3
+from aigc_hooks.security.algorithms import ALGORITHMS, Algorithm, Signer
+from aigc_hooks.security.certificates import Certificate, chain_problem
+from aigc_hooks.security.data import MOST_CERTIFICATES
+from aigc_hooks.security.signers import PinnedKey, SigningKey
 from aigc_hooks.styles import SecurityStyle
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s+(.*?)-----END \1-----", re.DOTALL)
 _LARGEST = 1 << 20
 _OWN_ID = "the signing key"
 _MOST = 64
-_EXPLICIT = 0xA0
-
-
-class SigningKey:
-    """A key that signs labels. It shows nothing of itself.
-
-    Args:
-        algorithm: How it signs.
-        key_id: Its name.
-        spki: Its public key, a SubjectPublicKeyInfo in DER.
-        sign: Signs some bytes.
-        digested: Whether SM2 signs the SM3 digest of a message, and not the message.
-        expires: When its certificate does.
-        source: What messages call it.
-    """
-
-    __slots__ = ("_digested", "_expires", "_sign", "_source", "algorithm", "key_id", "spki")
-
-    def __init__(
-        self,
-        algorithm: Algorithm,
-        key_id: str,
-        spki: bytes,
-        sign: Callable[[bytes], bytes],
-        digested: bool,
-        expires: tuple[datetime, datetime] | None,
-        source: str,
-    ) -> None:
-        self.algorithm, self.key_id, self.spki = algorithm, key_id, spki
-        self._sign, self._digested, self._expires, self._source = sign, digested, expires, source
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.algorithm.title}, {fingerprint(self.spki)[:16]})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a signing key stays in its process and is not pickled")
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature of a message, which has been verified.
-
-        Raises:
-            ConfigError: The certificate of the key is not valid now.
-            LabelError: The signer of the settings failed, or its signature does not verify.
-        """
-        _check_dates(self._expires, f"{self._source}: its certificate")
-        data = sm3(message) if self._digested else message
-        signature: Any = self._sign(data)
-        if not isinstance(signature, bytes):
-            raise LabelError(f"{self._source} returned {type(signature).__name__}, not bytes", stage="sign")
-        if not self.algorithm.verifies(self.spki, signature, data):
-            raise LabelError(
-                f"the signature by {self._source} does not verify with the public key of security.certificate: "
-                "they are not of one pair, or it signs another way than the settings describe",
-                stage="sign",
-            )
-        return signature
-
-
-@dataclass(frozen=True)
-class PinnedKey:
-    """A public key that is known to be somebody's.
-
-    Attributes:
-        key_id: Its name.
-        spki: The key, a SubjectPublicKeyInfo in DER.
-        dates: From when to when its certificate is valid; None for a bare key.
-    """
-
-    key_id: str
-    spki: bytes
-    dates: tuple[datetime, datetime] | None = None
-
-    @property
-    def problem(self) -> str:
-        """Why it tells nothing now; empty if it does."""
-        return "" if self.dates is None else _outside(self.dates)
 
 
 _cache: dict[tuple[SecurityStyle, object], SigningKey] = {}
@@ -155,10 +80,9 @@ def _file_stamp(path: Path | None, name: str) -> object:
 
 def _load(style: SecurityStyle) -> SigningKey:
     algorithm = ALGORITHMS[style.algorithm]
-    pinned = None if style.certificate is None else _pinned(style.key_id, style.certificate, "security.certificate")
+    pins = [] if style.certificate is None else _pinned(style.key_id, style.certificate, "security.certificate")
     if style.signer:
-        assert pinned is not None
-        spki, source = pinned.spki, f"security.signer {style.signer!r}"
+        spki, source = pins[0].spki, f"security.signer {style.signer!r}"
         sign = _called(_function(style.signer), style.key_id, source)
     else:
         source = f"security.key_env: the variable {style.key_env}" if style.key_env else f"security.key: {style.key}"
@@ -167,19 +91,31 @@ def _load(style: SecurityStyle) -> SigningKey:
             raise ConfigError(f"{source} {key}")
         spki = algorithm.public(key)
         sign = _signing(algorithm, key)
-    if pinned is not None:
-        if problem := algorithm.problem(pinned.spki):
-            raise ConfigError(f"security.certificate: {style.certificate} {problem}")
-        if pinned.spki != spki:
-            raise ConfigError(f"security.certificate: {style.certificate} is not of the key in {source}; give its own")
+    chain = tuple(pin.certificate for pin in pins if pin.certificate is not None)
+    if pins:
+        where = f"security.certificate: {style.certificate}"
+        if problem := algorithm.problem(pins[0].spki):
+            raise ConfigError(f"{where} {problem}")
+        if pins[0].spki != spki:
+            raise ConfigError(f"{where} is not of the key in {source}; give its own, and put it first")
+        _check_chain(chain, where)
     for name, path in style.trusted:
-        if name == style.key_id and _pinned(name, path, f"security.trusted.{name}").spki != spki:
+        if name == style.key_id and all(pin.spki != spki for pin in _pinned(name, path, f"security.trusted.{name}")):
             raise ConfigError(
                 f"security.trusted.{name}: {path} is another key than the one that signs as key_id = {name!r}; give a "
                 "new key a new id, and keep the old one under its own"
             )
     digested = style.algorithm == "sm2" and style.message == "digest"
-    return SigningKey(algorithm, style.key_id, spki, sign, digested, pinned.dates if pinned else None, source)
+    return SigningKey(algorithm, style.key_id, spki, sign, digested, chain, source)
+
+
+def _check_chain(chain: tuple[Certificate, ...], source: str) -> None:
+    if chain and (problem := chain[0].unfit()):
+        raise ConfigError(f"{source} {problem}: ask for one with the key usage digitalSignature")
+    if len(chain) > MOST_CERTIFICATES:
+        raise ConfigError(f"{source} holds {len(chain)} certificates; a label takes up to {MOST_CERTIFICATES}")
+    if problem := chain_problem(chain):
+        raise ConfigError(f"{source}: {problem}: put the signer's own first, and behind each the one that issued it")
 
 
 def _signing(algorithm: Algorithm, key: Any) -> Callable[[bytes], bytes]:
@@ -253,7 +189,7 @@ def pinned_keys(keys: Keys) -> list[PinnedKey]:
     if isinstance(keys, (str, bytes, os.PathLike)):
         keys = [keys]
     items: Iterable[tuple[str, Any]] = keys.items() if isinstance(keys, Mapping) else (("", key) for key in keys)
-    return [_pinned(name or _name(key), key, f"key {name or _name(key)!r}") for name, key in items]
+    return [pin for name, key in items for pin in _pinned(name or _name(key), key, f"key {name or _name(key)!r}")]
 
 
 def known_keys(style: SecurityStyle) -> list[PinnedKey]:
@@ -262,17 +198,12 @@ def known_keys(style: SecurityStyle) -> list[PinnedKey]:
     Raises:
         ConfigError: One cannot be read.
     """
-    known = [_pinned(name, path, f"security.trusted.{name}") for name, path in style.trusted]
+    known = [pin for name, path in style.trusted for pin in _pinned(name, path, f"security.trusted.{name}")]
     if style.certificate is not None:
-        known.append(_pinned(style.key_id or _OWN_ID, style.certificate, "security.certificate"))
+        known.append(_pinned(style.key_id or _OWN_ID, style.certificate, "security.certificate")[0])
     elif style.signs:
         known.append(PinnedKey(style.key_id or _OWN_ID, signing_key(style).spki))
     return known
-
-
-def fingerprint(spki: bytes) -> str:
-    """The SHA-256 of a public key, by which people compare keys."""
-    return hashlib.sha256(spki).hexdigest()
 
 
 def _name(key: Any) -> str:
@@ -283,77 +214,38 @@ def _is_pem(key: Any) -> bool:
     return isinstance(key, bytes) or (isinstance(key, str) and "-----BEGIN" in key)
 
 
-def _pinned(key_id: str, key: Any, name: str) -> PinnedKey:
+def _pinned(key_id: str, key: Any, name: str) -> list[PinnedKey]:
+    """The certificates in PEM, or the first public key where there are none."""
     if _is_pem(key):
         pem, source = key if isinstance(key, bytes) else key.encode(), name
     else:
         pem, source = _read(Path(key), name), f"{name}: {os.fspath(key)}"
-    blocks = {kind.decode(): body for kind, body in reversed(_BLOCK.findall(pem))}
-    if any("PRIVATE KEY" in kind for kind in blocks):
+    blocks = [(kind.decode(), body) for kind, body in _BLOCK.findall(pem)]
+    if any("PRIVATE KEY" in kind for kind, _ in blocks):
         raise ConfigError(
             f"{source} holds a private key, and what is known of a signer is public: openssl pkey -in KEY -pubout"
         )
-    kind = next((kind for kind in ("CERTIFICATE", "PUBLIC KEY") if kind in blocks), None)
-    if kind is None:
+    certificates = [body for kind, body in blocks if kind == "CERTIFICATE"]
+    bare = [body for kind, body in blocks if kind == "PUBLIC KEY"]
+    if not certificates and not bare:
         raise ConfigError(f"{source} holds neither a public key nor a certificate in PEM: openssl pkey -in KEY -pubout")
     try:
-        der = base64.b64decode(b"".join(blocks[kind].split()), validate=True)
-        if kind == "PUBLIC KEY":
-            spki, dates = der, None
+        if certificates:
+            found = [Certificate.of(_decoded(body)) for body in certificates]
+            pins = [PinnedKey(key_id, each.spki, each) for each in found]
         else:
-            spki, dates = _of_certificate(der)
-        if not any(algorithm.fits(spki) for algorithm in ALGORITHMS.values()):
+            pins = [PinnedKey(key_id, _decoded(bare[0]))]
+        # An authority may have a key of a kind that signs no labels.
+        if not any(algorithm.fits(pins[0].spki) for algorithm in ALGORITHMS.values()) and not _issues(pins[0]):
             raise ValueError("its key is not of SM2, RSA, P-256 or Ed25519")
     except (ValueError, IndexError, binascii.Error) as error:
         raise ConfigError(f"{source} cannot be read: {error}") from None
-    return PinnedKey(key_id, spki, dates)
+    return pins
 
 
-def _of_certificate(der: bytes) -> tuple[bytes, tuple[datetime, datetime]]:
-    """The key of an X.509 certificate, and from when to when it is valid.
-
-    Read field by field (RFC 5280, 4.1): no library that is at hand gives out keys on the curve SM2.
-    """
-    _, start, _ = _element(der, 0)
-    _, start, _ = _element(der, start)
-    fields: list[tuple[int, int, int]] = []
-    while len(fields) < 6:  # serial number, algorithm, issuer, validity, subject, key
-        tag, content, end = _element(der, start)
-        if tag != _EXPLICIT:  # the version, which may be missing
-            fields.append((start, content, end))
-        start = end
-    _, validity, _ = fields[3]
-    _, first, middle = _element(der, validity)
-    _, second, end = _element(der, middle)
-    return der[fields[5][0] : fields[5][2]], (_time(der[first:middle]), _time(der[second:end]))
+def _decoded(body: bytes) -> bytes:
+    return base64.b64decode(b"".join(body.split()), validate=True)
 
 
-def _element(der: bytes, start: int) -> tuple[int, int, int]:
-    """The tag of a DER element, where its content begins and where it ends."""
-    tag, length, content = der[start], der[start + 1], start + 2
-    if length & 0x80:
-        count = length & 0x7F
-        length = int.from_bytes(der[content : content + count], "big")
-        content += count
-    if content + length > len(der):
-        raise ValueError("the certificate is cut")
-    return tag, content, content + length
-
-
-def _time(value: bytes) -> datetime:
-    text = value.decode("ascii")
-    if len(text) == 13:  # UTCTime: years of two digits, up to 2049
-        text = ("20" if text < "50" else "19") + text
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
-
-
-def _outside(dates: tuple[datetime, datetime]) -> str:
-    now = datetime.now(timezone.utc)
-    if now < dates[0]:
-        return f"is not valid before {dates[0]:%Y-%m-%d %H:%M} UTC"
-    return f"expired on {dates[1]:%Y-%m-%d %H:%M} UTC" if now > dates[1] else ""
-
-
-def _check_dates(dates: tuple[datetime, datetime] | None, what: str) -> None:
-    if dates is not None and (problem := _outside(dates)):
-        raise ConfigError(f"{what} {problem}: nothing is signed with it; renew it and set security.certificate")
+def _issues(pin: PinnedKey) -> bool:
+    return pin.certificate is not None and not pin.certificate.no_authority(0)

@@ -2,7 +2,7 @@
 
 A label is signed once, when it is made; its signature covers three of its elements and holds wherever the content goes.
 What its file holds is known only when that is encoded: then the digest of the content is signed too, and joins the
-label. A file that is saved again gets a new one.
+label. A file that is saved again gets a new one. A platform signs its own elements when it passes a file on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import BinaryIO
 
 from aigc_hooks.artifact import SNIFFED
@@ -19,8 +20,19 @@ from aigc_hooks.labels import KEYS, Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import known_carrier
 from aigc_hooks.security import content
-from aigc_hooks.security.data import Binding, SecurityData, UnknownSchemeError, content_message, message
-from aigc_hooks.security.keys import SigningKey, signing_key
+from aigc_hooks.security.algorithms import OWN, sm3
+from aigc_hooks.security.certificates import joint_digest
+from aigc_hooks.security.data import TIME, Binding, Certified, SecurityData, UnknownSchemeError
+from aigc_hooks.security.keys import signing_key
+from aigc_hooks.security.messages import (
+    PRODUCER,
+    PROPAGATOR,
+    Part,
+    certificate_message,
+    content_message,
+    message,
+)
+from aigc_hooks.security.signers import SigningKey
 
 _COORDINATE = 32
 
@@ -39,8 +51,64 @@ def signed(label: Label, provider: Provider) -> Label:
     return _signed(label, signing_key(provider.security))
 
 
+def passed_on(label: Label, provider: Provider, stream: BinaryIO, path: str | os.PathLike[str] | None = None) -> Label:
+    """A label with the platform's signature of its own elements and of the content, where the settings name a key.
+
+    A signature of the platform that holds stays, and so does what stands in ``ReservedCode2`` in another form.
+
+    Args:
+        label: The label with the platform's elements.
+        provider: The platform.
+        stream: The file, seekable.
+        path: Its name, by which texts are known.
+
+    Raises:
+        ConfigError: The key cannot be used.
+        LabelError: It did not sign.
+        CarrierError: The file is damaged.
+    """
+    old = _data(label, PROPAGATOR)
+    if not provider.security.signs or (label.reserved_code2 and old is None):
+        return label
+    key = signing_key(provider.security)
+    found = _digest(stream, path) if provider.security.content else None
+    if old is not None and _holds(old, key, label, found):
+        return label
+    data = _statement(label, key, PROPAGATOR)
+    if found is not None:
+        data = replace(data, binding=_binding(key, label, found, PROPAGATOR))
+    return _with(label, data, PROPAGATOR)
+
+
+def _holds(data: SecurityData, key: SigningKey, label: Label, digest: bytes | None) -> bool:
+    """Whether a propagator's signature is by this key, of these elements and this content."""
+    bound = None if data.binding is None else data.binding.digest
+    certificates = () if data.certified is None else data.certified.ders
+    if data.key != key.spki or bound != digest or certificates != _embedded(key):
+        return False
+    signed = message(label, PROPAGATOR)
+    return any(data.algorithm.verifies(key.spki, data.signature, each) for each in (signed, sm3(signed)))
+
+
 def _signed(label: Label, key: SigningKey) -> Label:
-    return _with(label, SecurityData(key.algorithm, key.sign(message(label)), key.spki))
+    return _with(label, _statement(label, key, PRODUCER))
+
+
+def _statement(label: Label, key: SigningKey, part: Part) -> SecurityData:
+    """The signature of a label's elements, with the certificates of the key."""
+    profile = OWN if part.own else key.algorithm.profile
+    data = SecurityData(key.algorithm, key.sign(message(label, part)), key.spki, profile=profile)
+    ders = _embedded(key)
+    if not ders:
+        return data
+    time = datetime.now(timezone.utc).strftime(TIME)
+    signature = key.sign(certificate_message(label, joint_digest(ders), time, part))
+    return replace(data, certified=Certified(ders, time, signature))
+
+
+def _embedded(key: SigningKey) -> tuple[bytes, ...]:
+    """The certificates that go into a label: what nobody but the key itself vouches for says nothing there."""
+    return tuple(each.der for each in key.chain if not each.own)
 
 
 def bound(label: Label, provider: Provider, stream: BinaryIO, path: str | os.PathLike[str] | None = None) -> Label:
@@ -147,9 +215,14 @@ def kept(label: Label, stream: BinaryIO, path: str | os.PathLike[str] | None = N
         CarrierError: The file is damaged.
     """
     data = _data(label)
-    if data is None or data.binding is None or data.binding.digest == _digest(stream, path):
+    spread = _data(label, PROPAGATOR)
+    if not any(each and each.binding for each in (data, spread)):
         return label
-    return unbound(label)
+    found = _digest(stream, path)
+    for each, part in ((data, PRODUCER), (spread, PROPAGATOR)):
+        if each is not None and each.binding is not None and each.binding.digest != found:
+            label = _with(label, replace(each, binding=None), part)
+    return label
 
 
 def _by(key: SigningKey, label: Label, data: SecurityData) -> tuple[Label, SecurityData]:
@@ -162,16 +235,17 @@ def _by(key: SigningKey, label: Label, data: SecurityData) -> tuple[Label, Secur
     return label, data
 
 
-def _data(label: Label) -> SecurityData | None:
+def _data(label: Label, part: Part = PRODUCER) -> SecurityData | None:
+    code = getattr(label, part.name)
     try:
-        return SecurityData.from_text(label.reserved_code1) if label.reserved_code1 else None
+        return SecurityData.from_text(code, part) if code else None
     except UnknownSchemeError:
         return None  # another's code, which is not touched
 
 
-def _with(label: Label, data: SecurityData) -> Label:
+def _with(label: Label, data: SecurityData, part: Part = PRODUCER) -> Label:
     elements = {name: getattr(label, name) for name in KEYS}
-    return Label.unchecked(**{**elements, "reserved_code1": data.to_text()})
+    return Label.unchecked(**{**elements, part.name: data.to_text()})
 
 
 def _digest(stream: BinaryIO, path: str | os.PathLike[str] | None) -> bytes | None:
@@ -180,8 +254,8 @@ def _digest(stream: BinaryIO, path: str | os.PathLike[str] | None) -> bytes | No
     return None if carrier is None else content.digest(stream, carrier.name)
 
 
-def _binding(key: SigningKey, label: Label, digest: bytes) -> Binding:
-    return Binding(digest, _fixed(key.sign(content_message(label, digest)), key))
+def _binding(key: SigningKey, label: Label, digest: bytes, part: Part = PRODUCER) -> Binding:
+    return Binding(digest, _fixed(key.sign(content_message(label, digest, part)), key))
 
 
 def _fixed(signature: bytes, key: SigningKey) -> bytes:

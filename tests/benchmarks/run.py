@@ -25,6 +25,7 @@ from PIL import Image, ImageFilter
 from record import record
 from sound import sound
 from text import text
+from trust import trust
 from video import video
 
 import aigc_hooks
@@ -119,6 +120,11 @@ def reading(rows: Rows) -> None:
             rows.append((f"`read_label` of a {size:.1f} MB {format}", "reading the whole file", 0.5, measured))
 
 
+def signing(rows: Rows) -> None:
+    """Signatures, and what they and the record add to a save."""
+    trust(rows, photograph)
+
+
 def importing(rows: Rows) -> None:
     """``import aigc_hooks`` as a whole process."""
 
@@ -151,7 +157,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, files, text, sound, video, record, importing, memory):
+    for part in (explicit, saving, reading, pictures, files, text, sound, video, record, signing, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:

@@ -11,7 +11,8 @@ import pytest
 
 from aigc_hooks import Label, LabelError, Provider
 from aigc_hooks.security.algorithms import ALGORITHMS, sm3
-from aigc_hooks.security.data import SecurityData, UnknownSchemeError, message
+from aigc_hooks.security.data import SecurityData, UnknownSchemeError
+from aigc_hooks.security.messages import message
 from aigc_hooks.security.signing import signed
 
 REAL = json.loads((Path(__file__).parent.parent / "data" / "real_labels.json").read_text(encoding="utf-8"))

@@ -579,31 +579,20 @@ def test_a_converted_sound_likewise(suffix: str, signing: Any, tmp_path: Path, c
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec", "covered", "carrier"),
-    [
-        ("mp4", "libx264", "intact", "MP4"),
-        ("mov", "libx264", "intact", "MP4"),
-        ("mkv", "libx264", "not signed", "Matroska"),
-        ("flv", "libx264", "not signed", "FLV"),
-        ("avi", "mpeg4", "not signed", "AVI"),
-    ],
+    ("suffix", "codec"),
+    [("mp4", "libx264"), ("mov", "libx264"), ("mkv", "libx264"), ("flv", "libx264"), ("avi", "mpeg4")],
 )
-def test_films(
-    suffix: str, codec: str, covered: str, carrier: str, signing: Any, tmp_path: Path, command: Callable[..., bytes]
-) -> None:
+def test_films(suffix: str, codec: str, signing: Any, tmp_path: Path, command: Callable[..., bytes]) -> None:
     provider = signing()
     path = tmp_path / f"a.{suffix}"
     source = "testsrc2=size=320x240:rate=10:duration=0.5"
     command("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", source, "-c:v", codec, path)
     aigc_hooks.label(path, provider=provider)
     found = verify(path, provider=provider)
-    assert (found.status, found.content) == ("intact", covered)
-    told = f"the signature does not cover the content: {carrier} content has no digest here"
-    assert (told in found.reasons) == (covered == "not signed")
-    if covered == "intact":
-        data = bytearray(path.read_bytes())
-        data[data.rfind(b"mdat") + 40] ^= 1
-        assert verify(bytes(data), provider=provider).status == "altered"
+    assert (found.status, found.content) == ("intact", "intact")
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"mdat") + 40 if suffix in ("mp4", "mov") else len(data) // 2] ^= 1
+    assert verify(bytes(data), provider=provider).status == "altered"
     other = tmp_path / ("b.mkv" if suffix != "mkv" else "b.mp4")
     aigc_hooks.convert(path, other)
     found = verify(other, provider=provider)

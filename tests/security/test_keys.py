@@ -28,7 +28,8 @@ import aigc_hooks
 from aigc_hooks import ConfigError, Label, Provider, SecurityStyle
 from aigc_hooks.provider import resolve
 from aigc_hooks.security.algorithms import ALGORITHMS
-from aigc_hooks.security.keys import fingerprint, known_keys, pinned_keys, signing_key
+from aigc_hooks.security.keys import known_keys, pinned_keys, signing_key
+from aigc_hooks.security.signers import fingerprint
 from aigc_hooks.security.signing import signed
 
 LABEL = Label(content_producer="acme", produce_id="n-1", content_propagator="acme", propagate_id="n-1")

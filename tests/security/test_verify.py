@@ -13,7 +13,7 @@ from PIL import Image
 
 import aigc_hooks
 from aigc_hooks import ConfigError, Label, Provider, verify
-from aigc_hooks.security import keys as keys_module
+from aigc_hooks.security import certificates
 from aigc_hooks.security.data import SecurityData
 from aigc_hooks.security.signing import signed
 
@@ -97,7 +97,7 @@ def test_a_certificate_that_has_expired_tells_nothing(
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2020, 1, 1, tzinfo=timezone.utc) + timedelta(days=9000)
 
-    monkeypatch.setattr(keys_module, "datetime", Later)
+    monkeypatch.setattr(certificates, "datetime", Later)
     found = verify(picture, keys={"2026": keys / "sm2.crt"})
     assert found.status == "signer unknown"
     assert "the certificate of key '2026' expired on" in found.reasons[-1]
