@@ -498,6 +498,30 @@ def test_two_logs_become_one_that_verifies_and_both_go_on(url: str, written: Any
     assert keeping.merge(source, target) == 0
 
 
+def test_whoever_gets_the_exports_of_two_machines_and_of_both_together_can_verify_them(
+    written: Any, other: Any
+) -> None:
+    source, target = other(*OLD), written(count=4)
+    exports = [exported(source), exported(target)]
+    assert keeping.merge(source, target) == len(OLD)
+    together = exported(target)
+    assert sorted(exports[0] + exports[1]) == sorted(together)
+    for rows in (*exports, together):
+        heads = {name: ("0" * 64, 0) for name, *_ in rows}
+        for name, sequence, *values, previous, hash in rows:
+            assert (previous, int(sequence)) == (heads[name][0], heads[name][1] + 1)
+            text = json.dumps([name, int(sequence), *values, previous], separators=(",", ":"))
+            assert sha256(text.encode("ascii")).hexdigest() == hash
+            heads[name] = (hash, int(sequence))
+
+
+def exported(database: Database) -> list[list[str]]:
+    """The rows of an export, as anybody reads them."""
+    made = io.StringIO(newline="")
+    finding.export(database, made, "csv")
+    return list(csv.reader(io.StringIO(made.getvalue(), newline="")))[1:]
+
+
 def test_a_log_is_merged_into_a_new_database(folder: Path, other: Any) -> None:
     target = Database(str(folder / "new.db"), create=True)
     source = other(*OLD, "")
