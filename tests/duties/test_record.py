@@ -112,6 +112,17 @@ def test_the_reference_stands_in_the_lines_of_json_too(caplog: pytest.LogCapture
     assert json.loads(caplog.records[-1].message)["reference"] == "request 4711"
 
 
+@pytest.mark.parametrize("service_class", ["a", "e", "other"])
+def test_the_class_of_the_service_stands_in_it(service_class: Any, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aigc_hooks.audit")
+    with override(service_class=service_class):
+        aigc_hooks.label("hello", producer="acme", audit_url=url)
+        aigc_hooks.label("hello again", producer="acme")
+    (row,) = finding.last(Database(url), 9)
+    assert row.to_dict()["details"] == {"service_class": service_class}
+    assert json.loads(caplog.messages[-1])["service_class"] == service_class
+
+
 def test_a_failing_record_releases_nothing(folder: Path) -> None:
     with pytest.raises(LabelError, match=r"nothing was released: .* the folder .*nowhere does not exist; make it") as e:
         aigc_hooks.label("hello", producer="acme", audit_url=str(folder / "nowhere" / "record.db"))

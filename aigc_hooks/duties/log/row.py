@@ -37,7 +37,7 @@ class Entry(NamedTuple):
         digest: Of what left, such as ``"sha256:…"``; empty where it was not at hand.
         reason: Why the outcome is not ``"labelled"``.
         reference: What the setting ``audit_reference`` said, such as the number of a request; empty by default.
-        details: What else the record held, as a JSON object; empty if nothing.
+        details: What else the record held, and the provider's ``service_class``, as a JSON object; empty if nothing.
     """
 
     time: str
@@ -94,6 +94,8 @@ def entry_of(record: AuditRecord, provider: Provider) -> Entry:
     if len(reason) > MOST_REASON:
         reason = reason[: MOST_REASON - 1] + "…"
     extra = {f.name: value for f in fields(record) if f.name not in _COLUMNS and (value := getattr(record, f.name))}
+    if provider.service_class is not None:
+        extra["service_class"] = provider.service_class
     return Entry(
         time=_text(record.time),
         outcome=_text(record.outcome),
