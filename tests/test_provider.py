@@ -506,7 +506,7 @@ def test_override_leaves_it_to_the_provider_whether_a_name_must_be_ascii() -> No
     assert refused.startswith("override(…): producer = '另一科技': ")
 
 
-# --- the class of the service (Deep Synthesis Provisions, article 17) ---------------------------------------------------
+# --- the class of the service (Deep Synthesis Provisions, article 17) -------------------------------------------------
 
 
 @pytest.mark.parametrize("service_class", ["a", "b", "c", "d", "e"])

@@ -65,9 +65,17 @@ def _made(kind: _Kind, folder: Path, provider: Provider) -> Sample:
         each.unlink(missing_ok=True)
     kind.make(path, provider).save(shot, "PNG")
     label_metadata(shot, None, provider)
-    names = [each.relative_to(folder).as_posix() for each in (path, shot)]
-    report = replace(check(path, provider=provider), path=names[0])
-    return Sample(kind.name, kind.title, *names, shot.read_bytes(), read_label(path), report, path.read_bytes())
+    name = path.relative_to(folder).as_posix()
+    return Sample(
+        kind=kind.name,
+        title=kind.title,
+        path=name,
+        screenshot=shot.relative_to(folder).as_posix(),
+        shown=shot.read_bytes(),
+        reading=read_label(path),
+        report=replace(check(path, provider=provider), path=name),
+        data=path.read_bytes(),
+    )
 
 
 def _text(path: Path, provider: Provider) -> Picture:
