@@ -1,4 +1,4 @@
-"""The commands for what the Measures ask beyond labels, and their options: propagate, agreement, evidence."""
+"""The commands for what the Measures ask beyond labels, and their options: propagate, prompts, agreement, evidence."""
 
 from __future__ import annotations
 
@@ -72,6 +72,24 @@ def propagate(
             debug=context.parent.params["debug"],
         )
     )
+
+
+def prompts(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Print what a platform shows: around content and players, and to those who upload (提示语).
+
+    By articles 4, 6 and 10 of the Measures: the prompts of the three degrees, the declaration that an uploader ticks,
+    and the reminder to declare; each in Chinese, with English to go beside it.
+    """
+    from aigc_hooks.cli import tables
+    from aigc_hooks.duties.platform import prompts as texts
+
+    if json:
+        tables.print_json(texts())
+        return
+    for name, told in texts().items():
+        tables.console().print(f"{name}:\n  {told['zh']}\n  {told['en']}", soft_wrap=True)
 
 
 def agreement(

@@ -40,16 +40,27 @@ IN_ENGLISH = {
 }
 """The same for those who do not read Chinese; it goes beside the Chinese text, not in its place."""
 
-DECLARATION = "本内容由AI生成合成 / This content is AI-generated"
-"""What a user ticks who uploads content (article 6, item 4; article 10)."""
+DECLARATION = ("本内容由AI生成合成", "This content is AI-generated")
+"""What a user ticks who uploads content (article 6, item 4; article 10), in Chinese and English."""
 
 REMINDER = (
     "根据《人工智能生成合成内容标识办法》，发布AI生成合成内容应当主动声明，并使用平台提供的标识功能进行标识；"
-    "不得恶意删除、篡改、伪造、隐匿生成合成内容标识。\n"
+    "不得恶意删除、篡改、伪造、隐匿生成合成内容标识。",
     "Whoever publishes AI-generated content must declare it and use the labelling function of the platform; labels may "
-    "not be deleted, altered, forged or hidden."
+    "not be maliciously deleted, altered, forged or hidden.",
 )
-"""What a platform reminds those of who upload content (article 6, item 4; article 10)."""
+"""What a platform reminds those of who upload content (article 6, item 4; article 10), in Chinese and English."""
+
+
+def prompts() -> dict[str, dict[str, str]]:
+    """All that a platform shows, by name, each as ``{"zh": …, "en": …}``.
+
+    ``"1"``, ``"2"`` and ``"3"`` stand around content and players (articles 4 and 6), ``"declaration"`` beside a box to
+    tick, and ``"reminder"`` where content is uploaded.
+    """
+    texts = {degree: (PROMPTS[degree], IN_ENGLISH[degree]) for degree in PROMPTS if degree}
+    texts |= {"declaration": DECLARATION, "reminder": REMINDER}
+    return {name: {"zh": chinese, "en": english} for name, (chinese, english) in texts.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,16 @@ def test_propagate_wrong_calls(cli: Cli, tone: Path) -> None:
     assert "producer" in cli("propagate", tone, "--in-place").output
 
 
+def test_prompts_for_interfaces(cli: Cli, tone: Path) -> None:
+    texts = json.loads(cli("prompts", "--json").output)
+    spread = json.loads(cli("propagate", tone, "--platform", "site", "--in-place", "--json", "--declared").stdout)
+    assert texts["2"] == {"zh": spread[0]["prompt"], "en": spread[0]["prompt_in_english"]}
+    shown = cli("prompts").output
+    for told in texts.values():
+        assert told["zh"] in shown
+        assert told["en"] in shown
+
+
 # --- agreement -------------------------------------------------------------------------------------------------------
 
 

@@ -84,8 +84,13 @@ def test_prompts_have_both_elements_and_the_degree() -> None:
     for degree, word in (("1", "属于"), ("2", "可能"), ("3", "疑似")):
         assert word in check_wording(platform.PROMPTS[degree])
         assert platform.IN_ENGLISH[degree]
-    check_wording(platform.DECLARATION)
-    assert "声明" in platform.REMINDER
+    texts = platform.prompts()
+    assert list(texts) == ["1", "2", "3", "declaration", "reminder"]
+    for told in texts.values():
+        check_wording(told["zh"])
+        assert told["en"].isascii()
+    for words in ("主动声明", "标识功能", "不得恶意删除、篡改、伪造、隐匿"):
+        assert words in texts["reminder"]["zh"]
 
 
 @pytest.mark.parametrize("implicit", [True, False])
