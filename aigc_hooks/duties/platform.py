@@ -6,6 +6,7 @@ The platform's elements go into the file by the carrier's lossless writer; the p
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import warnings
@@ -144,25 +145,27 @@ def propagate(
     found = _one(before, source)
     degree = decide(found, declared, detected)
     made = _label(found, degree, settings, propagate_id, reserved_code2) if degree else None
-    note = ""
+    record = functools.partial(_record, settings, source.name)
     if made is not None:
+        reason = f"Label {degree} ({DEGREES[degree]})"
         try:
-            pass_on(source, made, output=target)
+            # A platform must be able to tell of all that it spreads: the record comes first.
+            pass_on(source, made, output=target, before=lambda: record("propagated", made, [before.carrier], reason))
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise
             warnings.warn(f"the platform's elements were not written: {error}", stacklevel=2)
-            made, note = None, str(error)
+            record("unsupported-carrier", found, [], str(error))
+            made = None
     if made is None and target != source:
         with source.open("rb") as old, replacing(target) as new:
             shutil.copyfileobj(old, new)
-    if degree:
-        outcome = "unsupported-carrier" if note else "propagated"
-        reason = note or f"Label {degree} ({DEGREES[degree]})"
-        places = [before.carrier] if made else []
-        record = AuditRecord.now(outcome, "", source=source.name, label=made or found, places=places, reason=reason)
-        hooks(settings).audit(record, settings)
     return Propagation(target, degree, PROMPTS[degree], IN_ENGLISH[degree], made, before)
+
+
+def _record(settings: Provider, source: str, outcome: str, label: Label | None, places: list[str], reason: str) -> None:
+    line = AuditRecord.now(outcome, "", source=source, label=label, places=places, reason=reason)
+    hooks(settings).audit(line, settings)
 
 
 def _one(reading: Reading, path: Path) -> Label | None:

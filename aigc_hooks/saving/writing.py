@@ -18,6 +18,10 @@ from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.documents import TextFile
 
 
+def _nothing() -> None:
+    return None
+
+
 def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
     """Writes the implicit label into a file, losslessly: nothing is decoded, and every other byte of content stays.
 
@@ -49,7 +53,13 @@ def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
     return _write(source, target, label, _refuse_foreign, durable=durable)
 
 
-def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
+def pass_on(
+    path: str | os.PathLike[str],
+    label: Label,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    before: Callable[[], None] = _nothing,
+) -> Path:
     """Writes a platform's elements into a file, whoever made the content: the one lawful change of a foreign label.
 
     Everything else of the file stays, as with ``write_label``; of the label, all that is the producer's.
@@ -59,6 +69,7 @@ def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.Path
         label: The label. Where the file holds one, its producer, number and first reserved code are those of the file,
             and it says no less about the content.
         output: Where the labelled file goes; None writes it in place.
+        before: Called when the labelled file is complete, and has not taken its place yet.
 
     Returns:
         The path of the labelled file.
@@ -73,12 +84,18 @@ def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.Path
     """
     source, target = Path(path), Path(output if output is not None else path)
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
-        return _write_markdown(source, target, label)
-    return _write(source, target, label, _refuse_change, durable=target.exists())
+        return _write_markdown(source, target, label, before)
+    return _write(source, target, label, _refuse_change, durable=target.exists(), before=before)
 
 
 def _write(
-    source: Path, target: Path, label: Label, check: Callable[[Path, Label], Sequence[Finding]], *, durable: bool
+    source: Path,
+    target: Path,
+    label: Label,
+    check: Callable[[Path, Label], Sequence[Finding]],
+    *,
+    durable: bool,
+    before: Callable[[], None] = _nothing,
 ) -> Path:
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
@@ -89,6 +106,7 @@ def _write(
             stream.seek(0)
             write(stream, cast(BinaryIO, made), text)
             _check(cast(BinaryIO, made), target, label)
+            before()
     return target
 
 
@@ -109,7 +127,7 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     return known
 
 
-def _write_markdown(source: Path, target: Path, label: Label) -> Path:
+def _write_markdown(source: Path, target: Path, label: Label, before: Callable[[], None]) -> Path:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
     file = TextFile.open(source, target)
     findings = _refuse_change(source, label)
@@ -119,6 +137,7 @@ def _write_markdown(source: Path, target: Path, label: Label) -> Path:
             stage="write_metadata",
         )
     file.put(file.content, label, None)
+    before()
     file.save()
     return target
 

@@ -300,5 +300,13 @@ def test_damaged_files_and_failing_sinks(plain: Path, tmp_path: Path, sink: Any)
     with pytest.raises(FileNotFoundError):
         propagate(tmp_path / "none.wav", platform=SITE)
     sink.fail()
-    with pytest.raises(LabelError, match="disk full"):
-        propagate(copied(plain / "a.wav", tmp_path), platform=SITE, declared=True)
+    text = tmp_path / "a.md"
+    text.write_text("a text", encoding="utf-8")
+    for file in (copied(plain / "a.wav", tmp_path), text):
+        given, out = file.read_bytes(), tmp_path / f"out{file.suffix}"
+        for output in (None, out):
+            with pytest.raises(LabelError, match="disk full"):
+                propagate(file, platform=SITE, declared=True, output=output)
+        assert file.read_bytes() == given
+        assert not out.exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

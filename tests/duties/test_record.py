@@ -62,6 +62,14 @@ def test_every_output_has_its_row(url: str) -> None:
     assert datetime.fromisoformat(text.time) <= datetime.fromisoformat(picture.time)
 
 
+def test_the_digest_of_a_film_is_over_its_frames(url: str) -> None:
+    frames = [Image.new("RGB", (128, 128), (0, 40 * number, 90)) for number in range(4)]
+    aigc_hooks.label(frames, fps=2, producer="acme", audit_url=url)
+    (row,) = finding.last(Database(url), 10)
+    expected = sha256(b"".join(frame.tobytes() for frame in frames)).hexdigest()
+    assert (row.modality, row.digest) == ("video", f"pixels-sha256:{expected}")
+
+
 @pytest.mark.parametrize("kind", ["array", "strided array", "tensor", "bfloat16"])
 def test_the_digest_of_values_is_over_their_bytes(kind: str) -> None:
     import numpy
@@ -569,6 +577,16 @@ def test_all_rows_of_one_number_are_found(url: str, record: Make, written: Any) 
     write(record(2, "unsupported-carrier"), Provider(producer="acme", audit_url=url))
     assert [row.outcome for row in finding.by_number(Database(url), "id-2")] == ["labelled", "unsupported-carrier"]
     assert finding.by_number(Database(url), "id-9") == []
+
+
+def test_rows_that_come_are_followed_whatever_their_clock_says(written: Any, other: Any) -> None:
+    database = written(count=3)
+    seen = finding.ends(database)
+    assert finding.after(database, seen) == []
+    written(OLD[1], OLD[0])
+    keeping.merge(other(OLD[2]), database)
+    assert [row.time for row in finding.after(database, seen)] == OLD[:3]
+    assert finding.after(database, seen) == []
 
 
 def test_an_export_holds_every_column(url: str, record: Make) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from aigc_hooks.artifact import AuditRecord
@@ -116,6 +117,12 @@ def entry_of(record: AuditRecord, provider: Provider) -> Entry:
 def checkpoint(time: str, details: Mapping[str, Any], reason: str) -> Entry:
     """The entry that a purge leaves."""
     return Entry(time, PURGED, reason=_text(reason), details=_json(details))
+
+
+def in_utc(time: datetime) -> datetime:
+    """A moment in UTC, as the rows have them; one without a zone is taken for that."""
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc)
 
 
 def linked(entry: Entry, writer: str, sequence: int, previous: str) -> Row:
