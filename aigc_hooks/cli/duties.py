@@ -118,10 +118,11 @@ def evidence(
 ) -> None:
     """Build the bundle that app stores and filing ask for (标识材料).
 
-    Articles 7 and 12 of the Measures. It holds the labelling scheme as configured, a sample of every kind of content
-    labelled by it, how each looks, what was read back, the clause of the user agreement, and versions: evidence.html,
-    evidence.pdf, evidence.json, agreement.md and samples/. An earlier bundle in the folder is replaced. Exit code 1 if
-    a sample does not conform. Needs the extras: pip install 'aigc-hooks[audio,papers]'
+    Articles 7 and 12 of the Measures. It holds the labelling scheme as configured; a text, a document, a picture, a
+    sound, a film and a virtual scene labelled by it, how each looks, what was read back, and what check says of it; the
+    clause of the user agreement; and versions: evidence.html, evidence.pdf, evidence.json, agreement.md, samples/ and
+    screenshots/. An earlier bundle in the folder is replaced. Exit code 1 if a sample does not conform. Needs the
+    extras: pip install 'aigc-hooks[audio,video,papers]'
     """
     from aigc_hooks.cli.papers import bundle
 

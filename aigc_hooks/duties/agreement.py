@@ -83,19 +83,19 @@ def agreement(provider: Provider, language: Language = "both") -> str:
         provider: The settings.
         language: ``"zh"``, ``"en"`` or ``"both"``. The Chinese text is the one that the Measures ask for.
     """
-    rules = scheme(provider)
-    service = class_of(provider)
-    parts = []
+    rules, service, parts = scheme(provider), class_of(provider), []
     if language != "en":
-        explicit = "\n".join(f"- {rule.title.split()[0]}：{rule.chinese}" for rule in rules if rule.kind != "implicit")
-        implicit = next(rule.chinese for rule in rules if rule.kind == "implicit")
+        told = [f"{rule.title.split()[0]}：{rule.chinese}" for rule in rules]
         stated = f"服务类型：{service.chinese}\n\n" if service else ""
-        parts.append(_CHINESE.format(standard=STANDARD, service=stated, explicit=explicit, implicit=implicit))
+        parts.append(_filled(_CHINESE, told, rules[-1].chinese, stated))
     if language != "zh":
-        explicit = "\n".join(
-            f"- {rule.title.split(maxsplit=1)[1]}: {rule.english}" for rule in rules if rule.kind != "implicit"
-        )
-        implicit = next(rule.english for rule in rules if rule.kind == "implicit")
+        told = [f"{rule.title.split(maxsplit=1)[1]}: {rule.english}" for rule in rules]
         stated = f"The service: {service.english}\n\n" if service else ""
-        parts.append(_ENGLISH.format(standard=STANDARD, service=stated, explicit=explicit, implicit=implicit))
+        parts.append(_filled(_ENGLISH, told, rules[-1].english, stated))
     return "\n".join(parts)
+
+
+def _filled(template: str, told: list[str], implicit: str, service: str) -> str:
+    """The clause in one language. The last rule is that of the implicit label, and has a part of its own."""
+    explicit = "\n".join(f"- {rule}" for rule in told[:-1])
+    return template.format(standard=STANDARD, service=service, explicit=explicit, implicit=implicit)

@@ -56,7 +56,7 @@ class Rule(NamedTuple):
 
 
 def scheme(provider: Provider) -> tuple[Rule, ...]:
-    """What a provider's settings do to each kind of content."""
+    """What a provider's settings do to each kind of content; the implicit label is the last."""
     rules = (_text, _image, _audio, _video, _scene, _implicit)
     return tuple(rule(provider) for rule in rules)
 
