@@ -39,7 +39,10 @@ def aigc_prepare(call: Call, provider: Provider) -> None:
 
 @hookspec(firstresult=True)
 def aigc_review(call: Call | None, artifact: Artifact | None, provider: Provider) -> str | None:
-    """Reviews an input (``call``) or an output (``artifact``) before it leaves; the reason to refuse it, or None."""
+    """Reviews an input (``call``) or an output (``artifact``) before it leaves; the reason to refuse it, or None.
+
+    Of a file that gets its implicit label alone, ``artifact.content`` is its path.
+    """
 
 
 @hookspec

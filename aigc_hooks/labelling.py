@@ -437,6 +437,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
     carrier = carrier_of(path)
     reading = read_label(path)
     artifact = Artifact(path, carrier.medium if carrier is not None else "", path.name)
+    review(artifact, settings)
     own = own_label(list(reading.findings), settings)
     known = own if own is not None and not own.defects(strict=settings.strict) else None
     artifact.label = made = known or room.make_label(artifact, settings)

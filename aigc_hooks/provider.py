@@ -47,6 +47,12 @@ class Provider(Settings):
         producer: Name or code of the service, as it stands in ``ContentProducer``. There is no default.
         propagator: What to write into the propagator's two elements at first: ``"producer"`` repeats the producer's
             (Annex E, note 1), ``"empty"`` leaves them empty, as some services do.
+        service_class: Which service it is by article 17 of the Deep Synthesis Provisions, paragraph 1: ``"a"`` dialogue
+            and writing like a person's, ``"b"`` synthetic or imitated voices, ``"c"`` faces, poses and pictures of
+            people, ``"d"`` immersive scenes, ``"e"`` others that generate or markedly change content; or ``"other"``:
+            none of them (paragraph 2). Where ``"a"`` to ``"e"`` may mislead the public, the visible label is a duty:
+            ``on_error = "warn"`` is refused there, and only ``exempt()`` leaves the label away. ``"other"`` is labelled
+            as well, and the user agreement says that users may label. None says nothing of it.
         wording: Text of the explicit label; holds 人工智能 or AI, and 生成 or 合成.
         on_error: ``"raise"`` releases nothing that could not be labelled. ``"warn"`` releases it with a warning and an
             audit record.
@@ -71,6 +77,7 @@ class Provider(Settings):
     strict: bool = True
     producer: str
     propagator: Literal["producer", "empty"] = "producer"
+    service_class: Literal["a", "b", "c", "d", "e", "other"] | None = None
     wording: str = DEFAULT_WORDING
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
@@ -99,6 +106,17 @@ class Provider(Settings):
     @classmethod
     def _wording_is_lawful(cls, text: str) -> str:
         return check_wording(text)
+
+    @field_validator("on_error")
+    @classmethod
+    def _what_must_be_labelled_is_not_let_through(cls, policy: str, info: ValidationInfo) -> str:
+        service = info.data.get("service_class")
+        if policy == "warn" and service not in (None, "other"):
+            raise ValueError(
+                f'releases content without its visible label, which a service of service_class = "{service}" must show '
+                '(Deep Synthesis Provisions, article 17; Measures, article 4): leave on_error at "raise"'
+            )
+        return policy
 
     @field_validator("producer")
     @classmethod

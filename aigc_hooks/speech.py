@@ -170,7 +170,9 @@ class SoundStream:
             yield item
             return
         if isinstance(item, bytes):
-            self._encoded = self._encoded or EncodedSound(self._provider, self._source, self._rate)
+            if self._encoded is None:
+                with under(self._exemption):
+                    self._encoded = EncodedSound(self._provider, self._source, self._rate)
             if data := self._encoded.put(item):
                 yield data
             return

@@ -504,3 +504,31 @@ def test_override_leaves_it_to_the_provider_whether_a_name_must_be_ascii() -> No
         allowed, refused = both()
     assert allowed == "另一科技"
     assert refused.startswith("override(…): producer = '另一科技': ")
+
+
+# --- the class of the service (Deep Synthesis Provisions, article 17) -------------------------------------------------
+
+
+@pytest.mark.parametrize("service_class", ["a", "b", "c", "d", "e"])
+def test_a_service_that_must_show_the_label_lets_nothing_through(
+    service_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Provider(producer="acme", service_class=service_class).on_error == "raise"
+    told = message(lambda: Provider(producer="acme", service_class=service_class, on_error="warn"))
+    assert "on_error = 'warn'" in told
+    assert "Deep Synthesis Provisions, article 17" in told
+    with override(on_error="warn"), pytest.raises(ConfigError, match="article 17"):
+        aigc_hooks.label("hello", producer="acme", service_class=service_class)
+    with override(service_class=service_class), pytest.raises(ConfigError, match="article 17"):
+        aigc_hooks.label("hello", producer="acme", on_error="warn")
+    monkeypatch.setenv("AIGC_HOOKS_SERVICE_CLASS", service_class)
+    monkeypatch.setenv("AIGC_HOOKS_ON_ERROR", "warn")
+    with pytest.raises(ConfigError, match="article 17"):
+        aigc_hooks.label("hello", producer="acme")
+
+
+def test_another_service_is_labelled_as_well() -> None:
+    provider = Provider(producer="acme", service_class="other", on_error="warn")
+    assert aigc_hooks.label("hello", provider=provider).endswith("（本内容由AI生成）")
+    assert Provider(producer="acme").service_class is None
+    assert "service_class" in message(lambda: Provider(producer="acme", service_class="f"))

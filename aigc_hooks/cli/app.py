@@ -361,5 +361,6 @@ def plugins(json: Json = False) -> None:
 
 
 app.command()(duties.propagate)
+app.command()(duties.prompts)
 app.command()(duties.agreement)
 app.command()(duties.evidence)

@@ -1,4 +1,4 @@
-"""The commands for what the Measures ask beyond labels, and their options: propagate, agreement, evidence."""
+"""The commands for what the Measures ask beyond labels, and their options: propagate, prompts, agreement, evidence."""
 
 from __future__ import annotations
 
@@ -74,6 +74,24 @@ def propagate(
     )
 
 
+def prompts(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Print what a platform shows: around content and players, and to those who upload (提示语).
+
+    By articles 4, 6 and 10 of the Measures: the prompts of the three degrees, the declaration that an uploader ticks,
+    and the reminder to declare; each in Chinese, with English to go beside it.
+    """
+    from aigc_hooks.cli import tables
+    from aigc_hooks.duties.platform import prompts as texts
+
+    if json:
+        tables.print_json(texts())
+        return
+    for name, told in texts().items():
+        tables.console().print(f"{name}:\n  {told['zh']}\n  {told['en']}", soft_wrap=True)
+
+
 def agreement(
     language: Annotated[Language, typer.Option(help="Language of the clause.")] = Language.both,
     provider: _Provider = None,
@@ -100,10 +118,11 @@ def evidence(
 ) -> None:
     """Build the bundle that app stores and filing ask for (标识材料).
 
-    Articles 7 and 12 of the Measures. It holds the labelling scheme as configured, a sample of every kind of content
-    labelled by it, how each looks, what was read back, the clause of the user agreement, and versions: evidence.html,
-    evidence.pdf, evidence.json, agreement.md and samples/. An earlier bundle in the folder is replaced. Exit code 1 if
-    a sample does not conform. Needs the extras: pip install 'aigc-hooks[audio,papers]'
+    Articles 7 and 12 of the Measures. It holds the labelling scheme as configured; a text, a document, a picture, a
+    sound, a film and a virtual scene labelled by it, how each looks, what was read back, and what check says of it; the
+    clause of the user agreement; and versions: evidence.html, evidence.pdf, evidence.json, agreement.md, samples/ and
+    screenshots/. An earlier bundle in the folder is replaced. Exit code 1 if a sample does not conform. Needs the
+    extras: pip install 'aigc-hooks[audio,video,papers]'
     """
     from aigc_hooks.cli.papers import bundle
 

@@ -75,14 +75,13 @@ def tail(
     from aigc_hooks.duties.log import finding
 
     database = _opened(url, provider)
+    seen = finding.ends(database)
     rows = finding.last(database, count)
     _print(rows, json)
-    seen = {(row.writer, row.sequence) for row in rows}
+    seen.update((row.writer, row.sequence) for row in rows if row.sequence > seen.get(row.writer, 0))
     while follow:
         time.sleep(0.5)
-        rows = finding.last(database, 1000)
-        _print([row for row in rows if (row.writer, row.sequence) not in seen], json)
-        seen = {(row.writer, row.sequence) for row in rows}
+        _print(finding.after(database, seen), json)
 
 
 @app.command()

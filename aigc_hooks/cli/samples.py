@@ -1,20 +1,25 @@
-"""One sample of each kind, labelled by a provider's settings as its own content would be, and a look at its label."""
+"""One sample of each kind, labelled by a provider's settings as its own content would be."""
 
 from __future__ import annotations
 
 import array
-import io
 import math
 import wave
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
+from aigc_hooks.checking import check
+from aigc_hooks.cli import screenshots
+from aigc_hooks.duties import evidence_pdf
 from aigc_hooks.duties.evidence import Sample
-from aigc_hooks.explicit.lettering import SHIPPED_FONT, break_lines
-from aigc_hooks.labelling import label
+from aigc_hooks.explicit.scene import SceneLabel
+from aigc_hooks.labelling import label, label_metadata, save
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 
@@ -23,50 +28,92 @@ if TYPE_CHECKING:
 
 RATE = 24_000
 _SECONDS = 2
-_WIDTH, _MARGIN = 960, 40
+_FPS, _FRAMES = 12, 36
+_SCENE = (1280, 720)
 
 _TEXT = """# 样例 Sample
 
 这是一段用于展示标识的样例文本，由程序生成，不含任何用户数据。
 
-This is a sample that shows the labels. A program wrote it; it holds no user's data.
+This is a sample that shows the labels.
+A program wrote it; it holds no user's data.
 """
 
 
+class _Kind(NamedTuple):
+    """What makes a sample, and gives a look at it."""
+
+    name: str
+    title: str
+    file: str
+    make: Callable[[Path, Provider], Picture]
+
+
 def make(folder: Path, provider: Provider) -> tuple[Sample, ...]:
-    """Makes the samples in a folder.
+    """Makes the samples and their screenshots in a folder.
 
     Raises:
         AIGCHooksError: One cannot be labelled.
     """
-    makers: tuple[tuple[str, str, str, Callable[[Path], None], Callable[[Path], Picture]], ...] = (
-        ("text", "文本 Text", "sample.md", _write_text, _page),
-        ("image", "图片 Picture", "sample.png", _write_picture, _picture),
-        ("audio", "音频 Sound (波形 waveform)", "sample.wav", _write_sound, _waveform),
+    return tuple(_made(kind, folder, provider) for kind in _KINDS)
+
+
+def _made(kind: _Kind, folder: Path, provider: Provider) -> Sample:
+    path, shot = folder / "samples" / kind.file, folder / "screenshots" / f"{kind.name}.png"
+    for each in (path, shot):
+        each.parent.mkdir(exist_ok=True)
+        each.unlink(missing_ok=True)
+    kind.make(path, provider).save(shot, "PNG")
+    label_metadata(shot, None, provider)
+    name = path.relative_to(folder).as_posix()
+    return Sample(
+        kind=kind.name,
+        title=kind.title,
+        path=name,
+        screenshot=shot.relative_to(folder).as_posix(),
+        shown=shot.read_bytes(),
+        reading=read_label(path),
+        report=replace(check(path, provider=provider), path=name),
+        data=path.read_bytes(),
     )
-    samples = []
-    for kind, title, name, write, look in makers:
-        path = folder / name
-        write(path)
-        label(path, provider=provider)
-        shot = io.BytesIO()
-        look(path).save(shot, "PNG", optimize=True)
-        reading = read_label(path)
-        samples.append(Sample(kind, title, f"{folder.name}/{name}", shot.getvalue(), reading, path.read_bytes()))
-    return tuple(samples)
 
 
-def _write_text(path: Path) -> None:
+def _text(path: Path, provider: Provider) -> Picture:
     path.write_text(_TEXT, encoding="utf-8")
+    label(path, provider=provider)
+    return screenshots.page(path.read_text(encoding="utf-8").split("---\n")[-1])  # without its front matter
 
 
-def _write_picture(path: Path) -> None:
-    light = Image.radial_gradient("L").resize((768, 512))
-    across = Image.linear_gradient("L").rotate(90).resize((768, 512))
-    Image.merge("RGB", (light, across, Image.new("L", (768, 512), 160))).save(path)
+def _document(path: Path, provider: Provider) -> Picture:
+    """A text with its visible label, on a page of its own."""
+    text = label(_TEXT.strip().lstrip("# "), provider=provider, text={"markup": "plain"})
+    pdf = evidence_pdf.blank()
+    pdf.set_title("样例 Sample")
+    pdf.add_page()
+    pdf.set_font("label", size=14)
+    for line in text.splitlines():
+        for piece, mark in screenshots.raised(line):
+            pdf.char_vpos = "SUP" if mark else "LINE"
+            pdf.write(10, piece)
+        pdf.ln(10)
+    path.write_bytes(bytes(pdf.output()))
+    label_metadata(path, None, provider)
+    return screenshots.page(text)
 
 
-def _write_sound(path: Path) -> None:
+def _image(path: Path, provider: Provider) -> Picture:
+    _gradient(768, 512).save(path)
+    label(path, provider=provider)
+    return screenshots.picture(path)
+
+
+def _gradient(width: int, height: int) -> Picture:
+    light = Image.radial_gradient("L").resize((width, height))
+    across = Image.linear_gradient("L").rotate(90).resize((width, height))
+    return Image.merge("RGB", (light, across, Image.new("L", (width, height), 160)))
+
+
+def _sound(path: Path, provider: Provider) -> Picture:
     """Two tones that rise and fall, at the loudness of speech."""
     samples = array.array("h")
     for n in range(_SECONDS * RATE):
@@ -75,35 +122,51 @@ def _write_sound(path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
+    label(path, provider=provider)
+    return screenshots.waveform(path)
 
 
-def _picture(path: Path) -> Picture:
-    with Image.open(path) as image:
-        shown: Picture = image.convert("RGB")
-    return shown
+def _film(path: Path, provider: Provider) -> Picture:
+    first = _gradient(640, 360)
+    frames = [ImageChops.offset(first, 640 * number // _FRAMES, 0) for number in range(_FRAMES)]
+    save(frames, path, fps=_FPS, provider=provider)
+    return screenshots.frames(path)
 
 
-def _page(path: Path) -> Picture:
-    """A text as a reader sees it: without its front matter."""
-    body = path.read_text(encoding="utf-8").split("---\n")[-1]
-    font = ImageFont.truetype(SHIPPED_FONT, 28)
-    lines = [part for line in body.splitlines() for part in (break_lines(line, font, _WIDTH - 2 * _MARGIN) or [""])]
-    image = Image.new("RGB", (_WIDTH, 2 * _MARGIN + 44 * len(lines)), "white")
+def _scene(path: Path, provider: Provider) -> Picture:
+    """A web page that is a scene: the look around goes on, the label stays."""
+    picture, landscape = BytesIO(), _landscape()
+    landscape.save(picture, "JPEG", quality=85)
+    data = b64encode(picture.getvalue()).decode()
+    path.write_text(
+        '<!DOCTYPE html>\n<html lang="zh"><head><meta charset="utf-8"><title>样例 Sample</title><style>\n'
+        "body { margin: 0; height: 100vh; overflow: hidden; animation: look 60s linear infinite;\n"
+        f"  background: url(data:image/jpeg;base64,{data}) 0 / auto 100% repeat-x }}\n"
+        f"@keyframes look {{ to {{ background-position-x: -{100 * _SCENE[0] / _SCENE[1]:.2f}vh }} }}\n"
+        f"</style></head>\n<body>{SceneLabel(provider=provider).html()}</body></html>\n",
+        encoding="utf-8",
+    )
+    label_metadata(path, None, provider)
+    return screenshots.scene(landscape, provider)
+
+
+def _landscape() -> Picture:
+    """Hills under a sky, which meet where the picture begins anew."""
+    width, height = _SCENE
+    image = ImageOps.colorize(Image.linear_gradient("L").resize(_SCENE), "#4682c8", "#faf0e0")
     pen = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        pen.text((_MARGIN, _MARGIN + 44 * number), line, fill="black", font=font)
+    for depth, colour in enumerate(("#7fa08a", "#5a8068", "#37594a")):
+        heights = [math.sin((depth + 1) * math.tau * x / width + depth) for x in range(width + 1)]
+        ridge = [(x, height * (0.55 + 0.13 * depth) - 45 * y) for x, y in enumerate(heights)]
+        pen.polygon([(0, height), *ridge, (width, height)], fill=colour)
     return image
 
 
-def _waveform(path: Path) -> Picture:
-    with wave.open(str(path), "rb") as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
-    height = 240
-    image = Image.new("RGB", (_WIDTH, height), "white")
-    pen = ImageDraw.Draw(image)
-    peak = max(max(samples), -min(samples), 1)
-    for x in range(_WIDTH):
-        part = samples[len(samples) * x // _WIDTH : max(len(samples) * (x + 1) // _WIDTH, 1)]
-        top, bottom = (height / 2 - value / peak * height * 0.45 for value in (max(part), min(part)))
-        pen.line((x, top, x, bottom), fill="teal")
-    return image
+_KINDS = (
+    _Kind("text", "文本 Text", "sample.md", _text),
+    _Kind("document", "文档 Document (PDF)", "sample.pdf", _document),
+    _Kind("image", "图片 Picture", "sample.png", _image),
+    _Kind("audio", "音频 Sound (波形 waveform)", "sample.wav", _sound),
+    _Kind("video", "视频 Film (起始和中间画面 start and middle frame)", "sample.mp4", _film),
+    _Kind("scene", "虚拟场景 Virtual scene (起始画面 start frame)", "sample.html", _scene),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from aigc_hooks.duties.scheme import STANDARD, scheme
+from aigc_hooks.duties.service import class_of
 from aigc_hooks.provider import Provider
 
 Language = Literal["both", "zh", "en"]
@@ -16,7 +17,7 @@ _CHINESE = """# 生成合成内容标识条款
 
 ## 一、显式标识
 
-本服务生成合成的内容带有用户可以明显感知的显式标识：
+{service}本服务生成合成的内容带有用户可以明显感知的显式标识：
 
 {explicit}
 
@@ -48,7 +49,7 @@ standard {standard}.
 
 ## 1. Explicit labels
 
-What this service generates carries a label that people notice:
+{service}What this service generates carries a label that people notice:
 
 {explicit}
 
@@ -82,16 +83,19 @@ def agreement(provider: Provider, language: Language = "both") -> str:
         provider: The settings.
         language: ``"zh"``, ``"en"`` or ``"both"``. The Chinese text is the one that the Measures ask for.
     """
-    rules = scheme(provider)
-    parts = []
+    rules, service, parts = scheme(provider), class_of(provider), []
     if language != "en":
-        explicit = "\n".join(f"- {rule.title.split()[0]}：{rule.chinese}" for rule in rules if rule.kind != "implicit")
-        implicit = next(rule.chinese for rule in rules if rule.kind == "implicit")
-        parts.append(_CHINESE.format(standard=STANDARD, explicit=explicit, implicit=implicit))
+        told = [f"{rule.title.split()[0]}：{rule.chinese}" for rule in rules]
+        stated = f"服务类型：{service.chinese}\n\n" if service else ""
+        parts.append(_filled(_CHINESE, told, rules[-1].chinese, stated))
     if language != "zh":
-        explicit = "\n".join(
-            f"- {rule.title.split(maxsplit=1)[1]}: {rule.english}" for rule in rules if rule.kind != "implicit"
-        )
-        implicit = next(rule.english for rule in rules if rule.kind == "implicit")
-        parts.append(_ENGLISH.format(standard=STANDARD, explicit=explicit, implicit=implicit))
+        told = [f"{rule.title.split(maxsplit=1)[1]}: {rule.english}" for rule in rules]
+        stated = f"The service: {service.english}\n\n" if service else ""
+        parts.append(_filled(_ENGLISH, told, rules[-1].english, stated))
     return "\n".join(parts)
+
+
+def _filled(template: str, told: list[str], implicit: str, service: str) -> str:
+    """The clause in one language. The last rule is that of the implicit label, and has a part of its own."""
+    explicit = "\n".join(f"- {rule}" for rule in told[:-1])
+    return template.format(standard=STANDARD, service=service, explicit=explicit, implicit=implicit)

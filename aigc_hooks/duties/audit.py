@@ -44,6 +44,8 @@ def aigc_audit(record: AuditRecord, provider: Provider) -> None:
         "places": record.places,
         "reason": record.reason,
     }
+    if provider.service_class is not None:
+        line["service_class"] = provider.service_class
     if provider.audit_reference:
         line["reference"] = provider.audit_reference
     if record.outcome == "exempted":

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from aigc_hooks.duties.evidence import Evidence, Sample, versions
-from aigc_hooks.duties.scheme import RULES
+from PIL import Image
+
+from aigc_hooks.duties.evidence import TITLE, Block, Evidence, Figure, Heading, Paragraph, Table
 from aigc_hooks.errors import ConfigError
-from aigc_hooks.explicit.lettering import SHIPPED_FONT
+from aigc_hooks.explicit.lettering import SHIPPED_FONT, load_font, wrap
+from aigc_hooks.explicit.text import CORNER, RAISED
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-_NAME_WIDTH, _LINE = 48.0, 6.0
-"""Width of the names in tables, and height of a line, in millimetres."""
+_LINE = 6.0
+"""Height of a line, in millimetres."""
+
+_FIGURE = (150.0, 110.0)
+"""Greatest width and height of a picture, in millimetres."""
+
+_SIZES = {1: 18, 2: 14, 3: 12, 4: 10}
+"""Of headings, in points."""
+
+_TEXT, _SMALL = 10, 9
+"""Sizes of text and of tables, in points."""
+
+_POINT = 25.4 / 72
+"""In millimetres."""
+
+_MEASURED = 100
+"""Size at which lines are measured, in pixels."""
+
+_WIDTHS = {2: (52, 138), 3: (16, 40, 134)}
+"""Of the columns of a table, by their number, in millimetres."""
+
+_TOGETHER = 60.0
+"""A table that is no higher stays on one page, in millimetres."""
+
+_GREEN, _RED, _GREY = (23, 112, 58), (176, 0, 32), (190, 190, 190)
 
 
-def document(evidence: Evidence) -> bytes:
-    """The whole document.
+def blank() -> FPDF:
+    """A document without a page, in the font of the package.
 
     Raises:
         ConfigError: The library that writes PDF is missing.
@@ -29,65 +54,113 @@ def document(evidence: Evidence) -> bytes:
     except ImportError as error:
         raise ConfigError("the bundle as PDF needs fpdf2: pip install 'aigc-hooks[papers]'") from error
     pdf = FPDF()
-    pdf.set_title("生成合成内容标识材料 Labelling evidence")
     pdf.add_font("label", fname=SHIPPED_FONT)
     pdf.set_auto_page_break(True, 15)
+    return pdf
+
+
+def document(evidence: Evidence) -> bytes:
+    """The whole document.
+
+    Raises:
+        ConfigError: The library that writes PDF is missing.
+    """
+    pdf = blank()
+    pdf.set_title(TITLE)
     pdf.add_page()
-    _heading(pdf, "生成合成内容标识材料 Labelling evidence", 18)
-    _table(pdf, {"服务提供者 Provider": evidence.provider.producer, "日期 Date": evidence.made})
-    _paragraph(pdf, "《人工智能生成合成内容标识办法》第七条、第十二条。Measures, articles 7 and 12.")
-    _heading(pdf, "一、依据 Rules")
-    for chinese, english in RULES:
-        _paragraph(pdf, f"{chinese}\n{english}")
-    _heading(pdf, "二、标识方案 Scheme")
-    for rule in evidence.rules:
-        _heading(pdf, rule.title, 12)
-        _paragraph(pdf, f"{rule.chinese}\n{rule.english}")
-    _heading(pdf, "三、样例 Samples")
-    for sample in evidence.samples:
-        _sample(pdf, sample)
-    _heading(pdf, "四、用户服务协议条款 Clause of the user agreement")
-    _paragraph(pdf, evidence.agreement.replace("**", "").replace("#", "").strip())
-    _heading(pdf, "五、设置 Settings")
-    _table(pdf, evidence.settings())
-    _heading(pdf, "六、版本 Versions")
-    _table(pdf, versions())
+    blocks = list(evidence.blocks())
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if isinstance(block, Heading) and pdf.will_page_break(_with_heading(following)):
+            pdf.add_page()
+        _write(pdf, block)
     return bytes(pdf.output())
 
 
-def _sample(pdf: FPDF, sample: Sample) -> None:
-    _heading(pdf, sample.title, 12)
-    pdf.image(io.BytesIO(sample.screenshot), w=min(pdf.epw, 120), alt_text=sample.title)
-    _paragraph(pdf, f"{sample.path} · {sample.reading.carrier}")
-    for finding in sample.reading.findings:
-        elements = finding.label.to_dict() if finding.label else {"?": finding.raw}
-        _table(pdf, {"位置 Place": finding.place, **elements})
-    _paragraph(pdf, "符合 conforms" if sample.reading.conforms else "\n".join(sample.reading.defects))
+def _with_heading(block: Block | None) -> float:
+    """The room that a heading needs together with what it heads, in millimetres."""
+    return 20 + (_size_of(block.sample.shown)[1] if isinstance(block, Figure) else 20)
 
 
-def _heading(pdf: FPDF, text: str, size: int = 14) -> None:
-    if pdf.will_page_break(40):  # a heading goes with what it heads
-        pdf.add_page()
+def _write(pdf: FPDF, block: Block) -> None:
+    match block:
+        case Heading(text, level):
+            _heading(pdf, text, level)
+        case Paragraph(lines, good):
+            pdf.set_text_color(*(0, 0, 0) if good is None else _GREEN if good else _RED)
+            _paragraph(pdf, lines)
+            pdf.set_text_color(0, 0, 0)
+        case Table(rows):
+            _table(pdf, rows)
+        case Figure(sample):
+            _figure(pdf, sample.shown, sample.title)
+
+
+def _heading(pdf: FPDF, text: str, level: int) -> None:
+    size = _SIZES[level]
     pdf.ln(_LINE / 2)
     pdf.set_font("label", size=size)
     pdf.multi_cell(0, size * 0.6, text, align="L", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
 
 
-def _paragraph(pdf: FPDF, text: str) -> None:
-    pdf.set_font("label", size=10)
-    for line in text.splitlines():
-        # Chinese has no spaces to break at.
-        mode = "CHAR" if sum("一" <= character <= "鿿" for character in line) > len(line) / 3 else "WORD"
-        pdf.multi_cell(0, _LINE, line, align="L", new_x="LMARGIN", new_y="NEXT", wrapmode=mode)
+def _paragraph(pdf: FPDF, lines: tuple[str, ...]) -> None:
+    pdf.set_font("label", size=_TEXT)
+    for line in lines:
+        for part in _lines(line, _TEXT, pdf.epw):
+            pdf.cell(0, _LINE, part, new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
 
 
-def _table(pdf: FPDF, rows: Mapping[str, str]) -> None:
-    pdf.set_font("label", size=9)
-    for name, value in rows.items():
-        if pdf.will_page_break(_LINE):
-            pdf.add_page()
-        pdf.cell(_NAME_WIDTH, _LINE, name)
-        pdf.multi_cell(0, _LINE, value or "-", align="L", new_x="LMARGIN", new_y="NEXT")
+def _lines(text: str, size: int, width: float) -> list[str]:
+    """A text in lines that fit. Chinese breaks between any two characters, but not before its punctuation."""
+    room = width - 2.5  # what fpdf2 leaves free on both sides of a cell
+    text = text.replace(RAISED, CORNER)  # few fonts have these letters
+    return wrap(text, load_font(SHIPPED_FONT, _MEASURED), int(room / (size * _POINT) * _MEASURED))
+
+
+def _table(pdf: FPDF, rows: tuple[tuple[str, ...], ...]) -> None:
+    from fpdf.fonts import FontFace
+
+    if not rows:
+        return
+    widths = _WIDTHS[len(rows[0])]
+    cells = [
+        ["\n".join(_lines(cell, _SMALL, width - 2)) for cell, width in zip(row, widths, strict=True)] for row in rows
+    ]
+    height = (_LINE - 1) * sum(max(cell.count("\n") for cell in row) + 1.2 for row in cells)
+    if height < _TOGETHER and pdf.will_page_break(height):
+        pdf.add_page()
+    pdf.set_font("label", size=_SMALL)
+    pdf.set_draw_color(*_GREY)
+    with pdf.table(
+        col_widths=widths,
+        first_row_as_headings=False,
+        line_height=_LINE - 1,
+        padding=(0.5, 1.0),
+        text_align="LEFT",
+        v_align="TOP",
+    ) as table:
+        for name, *others in cells:
+            row = table.row()
+            row.cell(name, style=FontFace(fill_color=(243, 243, 243)))
+            for cell in others:
+                row.cell(cell)
     pdf.ln(2)
+
+
+def _figure(pdf: FPDF, picture: bytes, title: str) -> None:
+    width, height = _size_of(picture)
+    if pdf.will_page_break(height):
+        pdf.add_page()
+    left, top = pdf.get_x(), pdf.get_y()
+    pdf.image(io.BytesIO(picture), w=width, h=height, alt_text=title)
+    pdf.set_draw_color(*_GREY)
+    pdf.rect(left, top, width, height)
+    pdf.ln(2)
+
+
+def _size_of(picture: bytes) -> tuple[float, float]:
+    """Width and height of a picture on paper, in millimetres."""
+    with Image.open(io.BytesIO(picture)) as image:
+        scale = min(_FIGURE[0] / image.width, _FIGURE[1] / image.height)
+        return image.width * scale, image.height * scale

@@ -29,9 +29,13 @@ def exempt(*, user: str, agreement: str, reason: str) -> Iterator[None]:
     setting ``exemption_ids`` they hold hashes of both ids, or the ids themselves; the reason is recorded as it is.
 
     What is labelled already keeps its label. A stream belongs to the context in which it begins, whoever reads it. A
-    thread that is started by hand does not see the context, and labels (``contextvars.copy_context`` takes it along).
-    Of contexts in each other, the innermost counts. What leaves the context is content like any other: ``label()`` and
-    ``save()`` outside it put the explicit label on it.
+    thread that is started by hand does not see the context, and labels (``contextvars.copy_context`` takes it along),
+    and so does a forked process. Threads and tasks that outlive the context label from then on. Of contexts in each
+    other, the innermost counts. What leaves the context is content like any other: ``label()`` and ``save()`` outside
+    it put the explicit label on it.
+
+    A generator that yields while it holds the context lays it over its reader too, until it goes on or is closed. Let
+    the reader hold it, or let the generator yield outside it.
 
     Args:
         user: Who asked for the content, by the provider's own id.

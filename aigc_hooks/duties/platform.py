@@ -6,6 +6,7 @@ The platform's elements go into the file by the carrier's lossless writer; the p
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import warnings
@@ -41,16 +42,27 @@ IN_ENGLISH = {
 }
 """The same for those who do not read Chinese; it goes beside the Chinese text, not in its place."""
 
-DECLARATION = "本内容由AI生成合成 / This content is AI-generated"
-"""What a user ticks who uploads content (article 6, item 4; article 10)."""
+DECLARATION = ("本内容由AI生成合成", "This content is AI-generated")
+"""What a user ticks who uploads content (article 6, item 4; article 10), in Chinese and English."""
 
 REMINDER = (
     "根据《人工智能生成合成内容标识办法》，发布AI生成合成内容应当主动声明，并使用平台提供的标识功能进行标识；"
-    "不得恶意删除、篡改、伪造、隐匿生成合成内容标识。\n"
+    "不得恶意删除、篡改、伪造、隐匿生成合成内容标识。",
     "Whoever publishes AI-generated content must declare it and use the labelling function of the platform; labels may "
-    "not be deleted, altered, forged or hidden."
+    "not be maliciously deleted, altered, forged or hidden.",
 )
-"""What a platform reminds those of who upload content (article 6, item 4; article 10)."""
+"""What a platform reminds those of who upload content (article 6, item 4; article 10), in Chinese and English."""
+
+
+def prompts() -> dict[str, dict[str, str]]:
+    """All that a platform shows, by name, each as ``{"zh": …, "en": …}``.
+
+    ``"1"``, ``"2"`` and ``"3"`` stand around content and players (articles 4 and 6), ``"declaration"`` beside a box to
+    tick, and ``"reminder"`` where content is uploaded.
+    """
+    texts = {degree: (PROMPTS[degree], IN_ENGLISH[degree]) for degree in PROMPTS if degree}
+    texts |= {"declaration": DECLARATION, "reminder": REMINDER}
+    return {name: {"zh": chinese, "en": english} for name, (chinese, english) in texts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,30 +143,33 @@ def propagate(
     """
     settings = resolve(provider, {} if platform is None else {"producer": platform})
     source, target = Path(path), Path(output if output is not None else path)
-    before = read_label(source)
-    found = _one(before, source)
+    reading = read_label(source)
+    found = _one(reading, source)
     degree = decide(found, declared, detected)
     made = _label(found, degree, settings, propagate_id, reserved_code2) if degree else None
-    note = ""
+    record = functools.partial(_record, settings, source.name)
     if made is not None:
+        reason = f"Label {degree} ({DEGREES[degree]})"
         try:
             finish = _signing(settings) if reserved_code2 is None else None
-            made = pass_on(source, made, output=target, finish=finish)
+            # A platform must be able to tell of all that it spreads: the record comes first.
+            before = functools.partial(record, "propagated", places=[reading.carrier], reason=reason)
+            made = pass_on(source, made, output=target, finish=finish, before=before)
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise
             warnings.warn(f"the platform's elements were not written: {error}", stacklevel=2)
-            made, note = None, str(error)
+            record("unsupported-carrier", found, [], str(error))
+            made = None
     if made is None and target != source:
         with source.open("rb") as old, replacing(target) as new:
             shutil.copyfileobj(old, new)
-    if degree:
-        outcome = "unsupported-carrier" if note else "propagated"
-        reason = note or f"Label {degree} ({DEGREES[degree]})"
-        places = [before.carrier] if made else []
-        record = AuditRecord.now(outcome, "", source=source.name, label=made or found, places=places, reason=reason)
-        hooks(settings).audit(record, settings)
-    return Propagation(target, degree, PROMPTS[degree], IN_ENGLISH[degree], made, before)
+    return Propagation(target, degree, PROMPTS[degree], IN_ENGLISH[degree], made, reading)
+
+
+def _record(settings: Provider, source: str, outcome: str, label: Label | None, places: list[str], reason: str) -> None:
+    line = AuditRecord.now(outcome, "", source=source, label=label, places=places, reason=reason)
+    hooks(settings).audit(line, settings)
 
 
 def _one(reading: Reading, path: Path) -> Label | None:

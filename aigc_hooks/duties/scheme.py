@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from aigc_hooks.checks.rules import EDITION
 from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.provider import Provider
+from aigc_hooks.styles import ImageStyle
 
-STANDARD = "GB 45438-2025"
+STANDARD = EDITION.standard
 
 RULES = (
     ("人工智能生成合成内容标识办法", "Measures for Labelling AI-Generated Content, in force since 2025-09-01"),
     (f"{STANDARD} 网络安全技术 人工智能生成合成内容标识方法", f"{STANDARD}, labelling method, mandatory"),
     ("TC260-PG-20252A 服务提供者编码规则", "TC260-PG-20252A, codes of service providers"),
+    ("TC260-PG-20257A 文件元数据隐式标识 视频文件", "TC260-PG-20257A, implicit label, video files"),
     ("TC260-PG-20258A 文件元数据隐式标识 文本文件", "TC260-PG-20258A, implicit label, text files"),
     ("TC260-PG-20259A 文件元数据隐式标识 图片文件", "TC260-PG-20259A, implicit label, picture files"),
     ("TC260-PG-202510A 文件元数据隐式标识 音频文件", "TC260-PG-202510A, implicit label, sound files"),
@@ -40,7 +43,7 @@ class Rule(NamedTuple):
     """One part of the scheme.
 
     Attributes:
-        kind: ``"image"``, ``"text"``, ``"audio"`` or ``"implicit"``.
+        kind: ``"text"``, ``"image"``, ``"audio"``, ``"video"``, ``"scene"`` or ``"implicit"``.
         title: In Chinese and English.
         chinese: What is done, one sentence.
         english: The same.
@@ -53,8 +56,9 @@ class Rule(NamedTuple):
 
 
 def scheme(provider: Provider) -> tuple[Rule, ...]:
-    """What a provider's settings do to each kind of content."""
-    return (_text(provider), _image(provider), _audio(provider), _implicit(provider))
+    """What a provider's settings do to each kind of content; the implicit label is the last."""
+    rules = (_text, _image, _audio, _video, _scene, _implicit)
+    return tuple(rule(provider) for rule in rules)
 
 
 def _text(provider: Provider) -> Rule:
@@ -70,15 +74,23 @@ def _text(provider: Provider) -> Rule:
 
 
 def _image(provider: Provider) -> Rule:
-    chinese, english = _POSITIONS[provider.image.position]
-    words = provider.image.wording or provider.wording
-    share = f"{100 * provider.image.height:g}%"
+    chinese, english = _drawn(provider.image, provider)
     return Rule(
         "image",
         "图片 Pictures",
-        f"在图片的{chinese}添加文字“{words}”，字高为图片最短边长度的{share}（{STANDARD} 5.2）。",
-        f"The text “{words}” at the {english} of the picture, its characters {share} of the shorter side high "
-        f"({STANDARD}, 5.2).",
+        f"在图片的{chinese}（{STANDARD} 5.2）。",
+        f"At the {english} ({STANDARD}, 5.2).",
+    )
+
+
+def _drawn(style: ImageStyle, provider: Provider) -> tuple[str, str]:
+    """Where a label is drawn, what it says and how high, in Chinese and English."""
+    chinese, english = _POSITIONS[style.position]
+    words = style.wording or provider.wording
+    share = f"{100 * style.height:g}%"
+    return (
+        f"{chinese}添加文字“{words}”，字高为画面最短边长度的{share}",
+        f"{english}, the text “{words}”, its characters {share} of the shorter side high",
     )
 
 
@@ -95,6 +107,37 @@ def _audio(provider: Provider) -> Rule:
         "音频 Sound",
         f"在音频的{chinese}添加{how[0]}（{STANDARD} 5.3）。",
         f"At the {english} of the sound, {how[1]} ({STANDARD}, 5.3).",
+    )
+
+
+def _video(provider: Provider) -> Rule:
+    style = provider.video
+    chinese, english = _drawn(style, provider)
+    if style.coverage == "throughout":
+        span = ("自起始画面起全程显示", "from the start frame to the last")
+    else:
+        places = [("起始画面", "start frame")]
+        places += [("中间", "middle")] if style.middle else []
+        places += [("末尾", "end")] if style.end else []
+        span = (
+            f"于{'、'.join(place for place, _ in places)}以正常播放速度各显示不少于{style.seconds:g}秒",
+            f"for at least {style.seconds:g} seconds at normal speed in the {', in the '.join(e for _, e in places)}",
+        )
+    return Rule(
+        "video",
+        "视频 Films",
+        f"在视频画面的{chinese}，{span[0]}（{STANDARD} 5.4）。",
+        f"At the {english}, {span[1]} ({STANDARD}, 5.4).",
+    )
+
+
+def _scene(provider: Provider) -> Rule:
+    chinese, english = _drawn(provider.image, provider)
+    return Rule(
+        "scene",
+        "虚拟场景 Virtual scenes",
+        f"在虚拟场景起始画面的{chinese}（{STANDARD} 5.5）。",
+        f"In the start frame, at the {english} ({STANDARD}, 5.5).",
     )
 
 

@@ -32,11 +32,11 @@ _UNBROKEN = re.compile(
 
 def break_lines(text: str, font: Font, room: int) -> list[str]:
     """Breaks a text into as few lines as fit, of about equal length; empty if a single character does not fit."""
-    lines = _wrap(text, font, room)
+    lines = wrap(text, font, room)
     least = 0
     while len(lines) > 1 and room - least > 1:
         middle = (least + room) // 2
-        tighter = _wrap(text, font, middle)
+        tighter = wrap(text, font, middle)
         if tighter and len(tighter) == len(lines):
             lines, room = tighter, middle
         else:
@@ -44,8 +44,8 @@ def break_lines(text: str, font: Font, room: int) -> list[str]:
     return lines
 
 
-def _wrap(text: str, font: Font, room: int) -> list[str]:
-    """Breaks a text into lines that fit; empty if a single character does not."""
+def wrap(text: str, font: Font, room: int) -> list[str]:
+    """Breaks a text into full lines that fit; empty if a single character does not."""
     lines = [""]
     for piece in _pieces(text, font, room):
         if font.getlength(piece.rstrip()) > room:

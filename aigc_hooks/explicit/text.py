@@ -25,6 +25,9 @@ CORNER = "AI"
 # Plain text has no superscript but these letters of Unicode.
 _SUPERSCRIPT = str.maketrans("AI", "ᴬᴵ")
 
+RAISED = CORNER.translate(_SUPERSCRIPT)
+"""The usual corner mark as it stands in plain text."""
+
 _WINDOW = 512
 """How many characters beside a label may make up a line with it, or its surroundings."""
 

@@ -75,6 +75,7 @@ def pass_on(
     *,
     output: str | os.PathLike[str] | None = None,
     finish: Finish | None = None,
+    before: Callable[[Label], None] | None = None,
 ) -> Label:
     """Writes a platform's elements into a file, whoever made the content: the one lawful change of a foreign label.
 
@@ -86,6 +87,7 @@ def pass_on(
             and it says no less about the content.
         output: Where the labelled file goes; None writes it in place.
         finish: Makes the platform's elements whole.
+        before: Called with the label when the labelled file is complete, and has not taken its place yet.
 
     Returns:
         The label that the file holds now.
@@ -106,9 +108,9 @@ def pass_on(
         return made[-1]
 
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
-        _write_markdown(source, target, label, finished)
+        _write_markdown(source, target, label, finished, before)
     else:
-        _write(source, target, label, _refuse_change, durable=target.exists(), finish=finished)
+        _write(source, target, label, _refuse_change, durable=target.exists(), finish=finished, before=before)
     return made[-1]
 
 
@@ -120,6 +122,7 @@ def _write(
     *,
     durable: bool,
     finish: Finish | None = None,
+    before: Callable[[Label], None] | None = None,
 ) -> Path:
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
@@ -140,6 +143,8 @@ def _write(
                 write(stream, file, _with_others(whole, others))
                 _check(file, target, whole)
             file.seek(0, 2)
+            if before is not None:
+                before(whole)
     return target
 
 
@@ -160,7 +165,9 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     return known
 
 
-def _write_markdown(source: Path, target: Path, label: Label, finish: Finish) -> None:
+def _write_markdown(
+    source: Path, target: Path, label: Label, finish: Finish, before: Callable[[Label], None] | None
+) -> None:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
     file = TextFile.open(source, target)
     findings = _refuse_change(source, label)
@@ -175,6 +182,8 @@ def _write_markdown(source: Path, target: Path, label: Label, finish: Finish) ->
     if whole != label:
         file = TextFile.open(source, target)
         file.put(content, whole, None)
+    if before is not None:
+        before(whole)
     file.save()
 
 

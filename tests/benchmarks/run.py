@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy
 import torch
 from files import files
+from load import load
 from measuring import Rows, ratio
 from pictures import pictures
 from PIL import Image, ImageFilter
@@ -157,7 +158,11 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, files, text, sound, video, record, signing, importing, memory):
+    parts = (
+        *(explicit, saving, reading, pictures, files, text, sound, video),
+        *(record, signing, load, importing, memory),
+    )
+    for part in parts:
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:

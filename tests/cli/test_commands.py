@@ -31,7 +31,7 @@ def test_version(cli: Cli, script: Script) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "label", "inspect", "check", "plugins", "propagate", "agreement", "evidence"]
+    "command", ["demo", "label", "inspect", "check", "plugins", "propagate", "prompts", "agreement", "evidence"]
 )
 def test_every_option_is_explained(cli: Cli, command: str) -> None:
     assert command in cli("--help").output

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from aigc_hooks import Label, Provider, find_rhythm, read_label, write_label
+from aigc_hooks import Label, Provider, find_rhythm, override, read_label, verify, write_label
 from aigc_hooks.duties.evidence import Evidence
 
 Cli = Callable[..., Any]
@@ -80,6 +80,16 @@ def test_propagate_wrong_calls(cli: Cli, tone: Path) -> None:
     assert "producer" in cli("propagate", tone, "--in-place").output
 
 
+def test_prompts_for_interfaces(cli: Cli, tone: Path) -> None:
+    texts = json.loads(cli("prompts", "--json").output)
+    spread = json.loads(cli("propagate", tone, "--platform", "site", "--in-place", "--json", "--declared").stdout)
+    assert texts["2"] == {"zh": spread[0]["prompt"], "en": spread[0]["prompt_in_english"]}
+    shown = cli("prompts").output
+    for told in texts.values():
+        assert told["zh"] in shown
+        assert told["en"] in shown
+
+
 # --- agreement -------------------------------------------------------------------------------------------------------
 
 
@@ -128,33 +138,36 @@ def test_evidence_is_complete(cli: Cli, folder: Path, command: Callable[..., byt
     assert result.exit_code == 0, result.output
     bundle = Path("bundle")
     found = sorted(str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file())
-    samples = ["samples/sample.md", "samples/sample.png", "samples/sample.wav"]
-    assert found == ["agreement.md", "evidence.html", "evidence.json", "evidence.pdf", *samples]
+    samples = [f"samples/sample.{suffix}" for suffix in ("md", "pdf", "png", "wav", "mp4", "html")]
+    shots = [f"screenshots/{kind}.png" for kind in ("text", "document", "image", "audio", "video", "scene")]
+    papers = ["evidence.html", "evidence.pdf"]
+    assert found == sorted(["agreement.md", "evidence.json", *papers, *samples, *shots])
 
     labels = {}
-    for name in samples:
+    for name in [*samples, *shots, *papers]:
         (finding,) = read_label(bundle / name).findings
         assert finding.defects == ()
         labels[name] = finding.label
         assert finding.label is not None
         assert finding.label.content_producer == "acme<&>code"
-    assert len({label.produce_id for label in labels.values() if label}) == 3
+    assert len({label.produce_id for label in labels.values() if label}) == len(labels)
 
     page = Page()
     page.feed((bundle / "evidence.html").read_text(encoding="utf-8"))
-    assert [source.partition(";")[0] for source in page.sources] == [*["data:image/png"] * 3, "data:audio/wav"]
-    shots = [Image.open(BytesIO(b64decode(source.partition(",")[2]))) for source in page.sources[:3]]
-    assert all(shot.size[0] > 300 for shot in shots)
-    with Image.open(bundle / samples[1]) as image:
-        assert shots[1].convert("RGB").tobytes() == image.convert("RGB").tobytes()
+    kinds = [source.partition(";")[0] for source in page.sources]
+    png = "data:image/png"
+    assert kinds == [png, png, png, png, "data:audio/wav", png, "data:video/mp4", png]
+    embedded = [b64decode(source.partition(",")[2]) for source in page.sources if source.startswith(png)]
+    assert embedded == [(bundle / shot).read_bytes() for shot in shots]
+    assert all(Image.open(BytesIO(shot)).size[0] > 300 for shot in embedded)
+    with Image.open(bundle / shots[2]) as shot, Image.open(bundle / samples[2]) as image:
+        assert shot.convert("RGB").tobytes() == image.convert("RGB").tobytes()
     assert page.links == samples
-    for link in page.links:
-        assert (bundle / link).is_file()
 
     pdf = bundle / "evidence.pdf"
     text = re.sub(r"\s", "", command("pdftotext", pdf, "-").decode())
-    assert len(re.findall(rb"^ +\d+ +\d+ image ", command("pdfimages", "-list", pdf), re.MULTILINE)) == 3
-    for label in labels.values():
+    assert len(re.findall(rb"^ +\d+ +\d+ image ", command("pdfimages", "-list", pdf), re.MULTILINE)) == 6
+    for label in [labels[name] for name in samples]:
         assert label is not None
         for shown in (page.text, text):
             assert label.produce_id in shown
@@ -170,6 +183,18 @@ def test_evidence_is_complete(cli: Cli, folder: Path, command: Callable[..., byt
     report = json.loads((bundle / "evidence.json").read_text(encoding="utf-8"))
     assert report["conforms"] is True
     assert [sample["path"] for sample in report["samples"]] == samples
+    assert [sample["screenshot"] for sample in report["samples"]] == shots
+    for sample in report["samples"]:
+        assert sample["check"]["path"] == sample["path"]
+        assert sample["check"]["passed"] is True
+        checks = {check["id"]: check["status"] for check in sample["check"]["checks"]}
+        assert checks["M-11"] == "pass"
+        for id in checks:
+            assert id in page.text
+    seen = [{check["id"] for check in sample["check"]["checks"]} for sample in report["samples"]]
+    assert [id in ids for id, ids in zip(("T-01", "F-21", "I-01", "A-02", "V-01", "F-24"), seen, strict=True)] == [
+        True
+    ] * 6
     assert report["versions"]["aigc-hooks"] == version("aigc-hooks")
 
 
@@ -192,17 +217,46 @@ def test_evidence_without_a_producer_makes_nothing(cli: Cli, folder: Path) -> No
     assert not Path("bundle").exists()
 
 
+def test_evidence_holds_no_secret_and_tells_the_class_of_the_service(cli: Cli, folder: Path) -> None:
+    Path("aigc.toml").write_text(
+        'producer = "acme"\nservice_class = "c"\naudit_reference = "secret-person"\naudit_url = "secret-place.db"\n'
+        '[text]\nmark = "corner"\nposition = "start"\n[image]\nposition = "top"\n'
+        '[security]\nkey_env = "SECRET_KEY_NAME"\nkey_id = "k1"\n',
+        encoding="utf-8",
+    )
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = rsa.generate_private_key(65537, 2048)
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with override(security={"algorithm": "rsa"}), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET_KEY_NAME", text)
+        assert cli("evidence", "--out", "bundle").exit_code == 0
+        for path in Path("bundle").rglob("*.*"):
+            if path.suffix not in (".json", ".md") or path.parent.name == "samples":
+                assert verify(path, provider=Provider.model_validate({"producer": "acme"})).status != "altered"
+    everything = b"".join(path.read_bytes() for path in Path("bundle").rglob("*.*"))
+    for secret in ("secret-person", "secret-place", "SECRET_KEY_NAME"):
+        assert secret.encode() not in everything
+    assert "第十七条第一款第（三）项" in Path("bundle/evidence.html").read_text(encoding="utf-8")
+    assert json.loads(Path("bundle/evidence.json").read_text(encoding="utf-8"))["service_class"] == "c"
+
+
 def test_a_sample_that_does_not_conform_is_told(command: Callable[..., bytes]) -> None:
     from aigc_hooks.artifact import Reading
+    from aigc_hooks.checks.report import Check, Report
     from aigc_hooks.duties import evidence_html, evidence_pdf
     from aigc_hooks.duties.evidence import Sample
 
     shot = BytesIO()
     Image.new("RGB", (400, 40)).save(shot, "PNG")
-    sample = Sample("image", "图片", "samples/a.png", shot.getvalue(), Reading("PNG"), b"")
+    report = Report("samples/a.png", "PNG", (Check("I-01", "fail", "it is too small"),))
+    names = ("samples/a.png", "screenshots/a.png")
+    sample = Sample("image", "图片", *names, shot.getvalue(), Reading("PNG"), report, b"")
     evidence = Evidence(Provider(producer="acme"), "2026-01-01", (sample,), "")
     assert not evidence.conforms
     assert "no label found" in evidence_html.page(evidence)
+    assert "it is too small" in evidence_html.page(evidence)
     Path("a.pdf").write_bytes(evidence_pdf.document(evidence))
     assert b"no label found" in command("pdftotext", "a.pdf", "-")
     assert json.loads(evidence.to_json())["conforms"] is False

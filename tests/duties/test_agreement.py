@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from fontTools.ttLib import TTFont
 
-from aigc_hooks import AudioStyle, ImageStyle, Provider, TextStyle
-from aigc_hooks.duties import evidence_html, evidence_pdf, scheme
+from aigc_hooks import AudioStyle, ImageStyle, Provider, TextStyle, VideoStyle
+from aigc_hooks.cli import samples
+from aigc_hooks.duties import evidence, scheme, service
 from aigc_hooks.duties.agreement import agreement
 from aigc_hooks.explicit.lettering import SHIPPED_FONT
 
@@ -61,7 +62,46 @@ def test_the_shipped_font_has_all_characters_of_the_papers() -> None:
     known = set(TTFont(SHIPPED_FONT).getBestCmap())
     texts = [agreement(Provider(producer="acme")), agreement(Provider(producer="acme", audio=AudioStyle(kind="voice")))]
     texts += [f"{chinese}{english}" for chinese, english in scheme.RULES]
-    texts += [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (evidence_html, evidence_pdf)]
-    # The last is the end of a range of characters, and no text.
-    missing = {character for character in "".join(texts) if character.isprintable() and ord(character) not in known}
-    assert missing <= {"鿿"}
+    texts += [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (evidence, samples, service)]
+    assert {
+        character for character in "".join(texts) if character.isprintable() and ord(character) not in known
+    } == set()
+
+
+SERVICES = {
+    "a": ("（一）项", "智能对话、智能写作等模拟自然人进行文本的生成或者编辑服务"),
+    "b": ("（二）项", "合成人声、仿声等语音生成或者显著改变个人身份特征的编辑服务"),
+    "c": ("（三）项", "人脸生成、人脸替换、人脸操控、姿态操控等人物图像、视频生成或者显著改变个人身份特征的编辑服务"),
+    "d": ("（四）项", "沉浸式拟真场景等生成或者编辑服务"),
+    "e": ("（五）项", "其他具有生成或者显著改变信息内容功能的服务"),
+}
+
+
+@pytest.mark.parametrize("service_class", SERVICES)
+def test_it_says_in_the_words_of_the_law_which_service_it_is(service_class: Any) -> None:
+    provider = Provider(producer="acme", service_class=service_class)
+    for words in ("第十七条第一款", *SERVICES[service_class]):
+        assert words in agreement(provider, "zh")
+    assert f"article 17, paragraph 1 ({'abcde'.index(service_class) + 1})" in agreement(provider, "en")
+    assert "可以对生成或者编辑的内容进行显著标识" not in agreement(provider, "zh")
+
+
+def test_another_service_offers_the_label_and_reminds_its_users() -> None:
+    provider = Provider(producer="acme", service_class="other")
+    for words in ("第十七条第一款所列服务之外", "提供显著标识功能", "您可以对生成或者编辑的内容进行显著标识"):
+        assert words in agreement(provider, "zh")
+    assert "you may label with it" in agreement(provider, "en")
+    assert "第十七条" not in agreement(Provider(producer="acme"), "zh")
+
+
+@pytest.mark.parametrize("coverage", ["opening", "throughout"])
+def test_films_and_scenes_are_in_the_scheme(coverage: Any) -> None:
+    style = VideoStyle(coverage=coverage, seconds=3, middle=True, position="left", wording="AI合成")
+    provider = Provider(producer="acme", video=style, image=ImageStyle(position="top"))
+    rules = {rule.kind: rule for rule in scheme.scheme(provider)}
+    assert list(rules) == ["text", "image", "audio", "video", "scene", "implicit"]
+    for words in ("左边", "“AI合成”", "起始画面", "5.4", "不少于3秒" if coverage == "opening" else "全程"):
+        assert words in rules["video"].chinese
+    assert ("中间" in rules["video"].chinese) == (coverage == "opening")
+    assert "上边" in rules["scene"].chinese
+    assert "起始画面" in rules["scene"].chinese

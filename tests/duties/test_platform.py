@@ -84,8 +84,13 @@ def test_prompts_have_both_elements_and_the_degree() -> None:
     for degree, word in (("1", "属于"), ("2", "可能"), ("3", "疑似")):
         assert word in check_wording(platform.PROMPTS[degree])
         assert platform.IN_ENGLISH[degree]
-    check_wording(platform.DECLARATION)
-    assert "声明" in platform.REMINDER
+    texts = platform.prompts()
+    assert list(texts) == ["1", "2", "3", "declaration", "reminder"]
+    for told in texts.values():
+        check_wording(told["zh"])
+        assert told["en"].isascii()
+    for words in ("主动声明", "标识功能", "不得恶意删除、篡改、伪造、隐匿"):
+        assert words in texts["reminder"]["zh"]
 
 
 @pytest.mark.parametrize("implicit", [True, False])
@@ -295,5 +300,13 @@ def test_damaged_files_and_failing_sinks(plain: Path, tmp_path: Path, sink: Any)
     with pytest.raises(FileNotFoundError):
         propagate(tmp_path / "none.wav", platform=SITE)
     sink.fail()
-    with pytest.raises(LabelError, match="disk full"):
-        propagate(copied(plain / "a.wav", tmp_path), platform=SITE, declared=True)
+    text = tmp_path / "a.md"
+    text.write_text("a text", encoding="utf-8")
+    for file in (copied(plain / "a.wav", tmp_path), text):
+        given, out = file.read_bytes(), tmp_path / f"out{file.suffix}"
+        for output in (None, out):
+            with pytest.raises(LabelError, match="disk full"):
+                propagate(file, platform=SITE, declared=True, output=output)
+        assert file.read_bytes() == given
+        assert not out.exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

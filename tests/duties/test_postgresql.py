@@ -149,6 +149,40 @@ def test_no_row_is_lost_when_the_server_is_killed_under_load(server: Any, record
     assert len(numbers) == len(set(numbers))
 
 
+def test_processes_that_label_go_on_when_the_server_is_back(server: Any, start: Any) -> None:
+    script = """
+        import os, sys, threading, time
+        from aigc_hooks import LabelError, Provider, label
+        from aigc_hooks.duties.digest import digest
+        provider = Provider(producer="acme", audit_url=sys.argv[1])
+        def go(thread):
+            done = 0
+            while done < 150:
+                try:
+                    made = label(f"{os.getpid()} {thread} {done}", provider=provider)
+                except LabelError:
+                    time.sleep(0.05)
+                    continue
+                done += 1
+                os.write(1, f"{digest(made)}\\n".encode())
+        threads = [threading.Thread(target=go, args=(thread,)) for thread in range(4)]
+        [thread.start() for thread in threads]; [thread.join() for thread in threads]
+    """
+    url = server.database()
+    running = [start(script, url) for _ in range(3)]
+    released = [running[0].stdout.readline().strip() for _ in range(60)]
+    server.kill()
+    server.start()
+    for process in running:
+        told, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        released += told.split()
+    found = chain.verify(Database(url))
+    assert (found.intact, len(found.heads)) == (True, 1), found.problems
+    assert len(set(released)) == 3 * 4 * 150
+    assert set(released) <= {row.digest for row in finding.last(Database(url), 10_000)}
+
+
 def test_a_server_that_is_not_there_releases_nothing_and_shows_no_password(folder: Any) -> None:
     url = "postgresql://acme:s3cret@127.0.0.1:1/record?connect_timeout=2"
     with override(audit_url=url), pytest.raises(LabelError, match="nothing was released: the record postgresql:") as e:

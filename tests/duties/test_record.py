@@ -62,6 +62,14 @@ def test_every_output_has_its_row(url: str) -> None:
     assert datetime.fromisoformat(text.time) <= datetime.fromisoformat(picture.time)
 
 
+def test_the_digest_of_a_film_is_over_its_frames(url: str) -> None:
+    frames = [Image.new("RGB", (128, 128), (0, 40 * number, 90)) for number in range(4)]
+    aigc_hooks.label(frames, fps=2, producer="acme", audit_url=url)
+    (row,) = finding.last(Database(url), 10)
+    expected = sha256(b"".join(frame.tobytes() for frame in frames)).hexdigest()
+    assert (row.modality, row.digest) == ("video", f"pixels-sha256:{expected}")
+
+
 @pytest.mark.parametrize("kind", ["array", "strided array", "tensor", "bfloat16"])
 def test_the_digest_of_values_is_over_their_bytes(kind: str) -> None:
     import numpy
@@ -110,6 +118,17 @@ def test_the_reference_stands_in_the_lines_of_json_too(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO, "aigc_hooks.audit"):
         aigc_hooks.label("hello", producer="acme", audit_reference="request 4711")
     assert json.loads(caplog.records[-1].message)["reference"] == "request 4711"
+
+
+@pytest.mark.parametrize("service_class", ["a", "e", "other"])
+def test_the_class_of_the_service_stands_in_it(service_class: Any, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aigc_hooks.audit")
+    with override(service_class=service_class):
+        aigc_hooks.label("hello", producer="acme", audit_url=url)
+        aigc_hooks.label("hello again", producer="acme")
+    (row,) = finding.last(Database(url), 9)
+    assert row.to_dict()["details"] == {"service_class": service_class}
+    assert json.loads(caplog.messages[-1])["service_class"] == service_class
 
 
 def test_a_failing_record_releases_nothing(folder: Path) -> None:
@@ -498,6 +517,30 @@ def test_two_logs_become_one_that_verifies_and_both_go_on(url: str, written: Any
     assert keeping.merge(source, target) == 0
 
 
+def test_whoever_gets_the_exports_of_two_machines_and_of_both_together_can_verify_them(
+    written: Any, other: Any
+) -> None:
+    source, target = other(*OLD), written(count=4)
+    exports = [exported(source), exported(target)]
+    assert keeping.merge(source, target) == len(OLD)
+    together = exported(target)
+    assert sorted(exports[0] + exports[1]) == sorted(together)
+    for rows in (*exports, together):
+        heads = {name: ("0" * 64, 0) for name, *_ in rows}
+        for name, sequence, *values, previous, hash in rows:
+            assert (previous, int(sequence)) == (heads[name][0], heads[name][1] + 1)
+            text = json.dumps([name, int(sequence), *values, previous], separators=(",", ":"))
+            assert sha256(text.encode("ascii")).hexdigest() == hash
+            heads[name] = (hash, int(sequence))
+
+
+def exported(database: Database) -> list[list[str]]:
+    """The rows of an export, as anybody reads them."""
+    made = io.StringIO(newline="")
+    finding.export(database, made, "csv")
+    return list(csv.reader(io.StringIO(made.getvalue(), newline="")))[1:]
+
+
 def test_a_log_is_merged_into_a_new_database(folder: Path, other: Any) -> None:
     target = Database(str(folder / "new.db"), create=True)
     source = other(*OLD, "")
@@ -534,6 +577,16 @@ def test_all_rows_of_one_number_are_found(url: str, record: Make, written: Any) 
     write(record(2, "unsupported-carrier"), Provider(producer="acme", audit_url=url))
     assert [row.outcome for row in finding.by_number(Database(url), "id-2")] == ["labelled", "unsupported-carrier"]
     assert finding.by_number(Database(url), "id-9") == []
+
+
+def test_rows_that_come_are_followed_whatever_their_clock_says(written: Any, other: Any) -> None:
+    database = written(count=3)
+    seen = finding.ends(database)
+    assert finding.after(database, seen) == []
+    written(OLD[1], OLD[0])
+    keeping.merge(other(OLD[2]), database)
+    assert [row.time for row in finding.after(database, seen)] == OLD[:3]
+    assert finding.after(database, seen) == []
 
 
 def test_an_export_holds_every_column(url: str, record: Make) -> None:

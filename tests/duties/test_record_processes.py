@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,8 @@ from aigc_hooks import AuditRecord, Provider
 from aigc_hooks.duties.log import chain, finding
 from aigc_hooks.duties.log.database import Database
 from aigc_hooks.duties.log.writer import write
+
+ROOT = Path(__file__).parent.parent.parent
 
 PROLOGUE = """
 import os, sys, threading
@@ -66,6 +73,43 @@ def test_processes_and_threads_continue_one_chain(url: str, start: Start) -> Non
     found = chain.verify(Database(url))
     assert (found.intact, found.rows, len(found.heads)) == (True, 2 * 4 * 30, 1)
     assert len(set(numbers(url))) == found.rows
+
+
+def test_threads_of_several_processes_label_at_once_and_every_output_has_its_row() -> None:
+    script = ROOT / "tests" / "benchmarks" / "load.py"
+    command = [sys.executable, script, "--processes", "4", "--threads", "64", "--seconds", "1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    found = json.loads(done.stdout)
+    assert found["outputs"] >= 4 * 64 * 2
+    assert found["outputs"] == found["rows"] == found["numbers"]
+    assert (found["without_row"], found["intact"], found["chains"]) == (0, True, 1)
+
+
+def test_processes_that_are_killed_do_not_disturb_the_others(url: str, start: Start) -> None:
+    script = PROLOGUE + (
+        "provider = Provider(producer='acme', audit_url=sys.argv[1])\n"
+        "def go(thread):\n"
+        "    for number in range(60):\n"
+        "        write(record(f'{sys.argv[2]}-{thread}-{number}'), provider)\n"
+        "        os.write(1, f'{sys.argv[2]}-{thread}-{number}\\n'.encode())\n"
+        "for thread in range(8): threading.Thread(target=go, args=(thread,)).start()\n"
+    )
+    killed = [start(script, url, name) for name in ("a", "b")]
+    others = [start(script, url, name) for name in ("c", "d")]
+    returned = [process.stdout.readline().strip() for process in killed for _ in range(40)]
+    for process in killed:
+        process.send_signal(signal.SIGKILL)
+        returned += process.stdout.read().split()
+    for process in others:
+        told, errors = process.communicate(timeout=120)
+        assert (process.returncode, len(told.split())) == (0, 8 * 60), errors
+        returned += told.split()
+    found = chain.verify(Database(url))
+    assert (found.intact, len(found.heads)) == (True, 1), found.problems
+    there = numbers(url)
+    assert set(returned) <= set(there)
+    assert len(there) == len(set(there)) == found.rows
 
 
 def test_a_forked_process_writes_on_while_threads_of_its_parent_write(url: str, start: Start) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -13,7 +15,7 @@ from langchain_core.messages import AIMessage
 from PIL import Image
 
 import aigc_hooks
-from aigc_hooks import Provider, ReviewRefused
+from aigc_hooks import LabelError, Provider, ReviewRefused
 
 REVIEWER = """
 from aigc_hooks import ReviewRefused, hookimpl
@@ -183,3 +185,55 @@ def test_an_exempted_answer_is_reviewed_as_well(reviewer: Any, sink: Any) -> Non
         with pytest.raises(ReviewRefused):
             next(pieces)
     assert sink.outcomes() == ["refused", "exempted", "refused"]
+
+
+@pytest.mark.parametrize("verdict", ["False", "True", "0", "object()", "''", "asyncio.sleep(0)"])
+def test_a_reviewer_that_does_not_keep_its_contract_releases_nothing(verdict: str, installed: Any, sink: Any) -> None:
+    installed(
+        "odd",
+        "import asyncio\nfrom aigc_hooks import hookimpl\n@hookimpl\ndef aigc_review(artifact):\n"
+        f"    verdict = {verdict}\n    if hasattr(verdict, 'close'): verdict.close()\n    return verdict\n",
+    )
+    with pytest.raises(LabelError) as caught:
+        aigc_hooks.label("fine", provider=FORGIVING)
+    assert caught.value.stage == "review"
+    pieces = answering("fine")()
+    with pytest.raises(LabelError):
+        next(pieces)
+
+
+def test_threads_and_tasks_are_reviewed_each_for_itself(reviewer: Any, sink: Any) -> None:
+    def work(number: int) -> str:
+        try:
+            return aigc_hooks.label("a bomb" if number % 2 else "fine", provider=FORGIVING)
+        except ReviewRefused:
+            return "refused"
+
+    async def tasks() -> list[str]:
+        return await asyncio.gather(*(asyncio.to_thread(work, number) for number in range(20)))
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [*pool.map(work, range(20)), *asyncio.run(tasks())]
+    assert [text == "refused" for text in made] == [bool(number % 2) for number in range(20)] * 2
+    assert sorted(sink.outcomes()) == ["labelled"] * 20 + ["refused"] * 20
+
+
+def test_a_file_that_gets_its_implicit_label_alone(tmp_path: Path, installed: Any, sink: Any) -> None:
+    from aigc_hooks.labelling import label_metadata
+
+    installed(
+        "files",
+        "from aigc_hooks import hookimpl\n@hookimpl\ndef aigc_review(artifact):\n"
+        "    return 'forbidden page' if b'bomb' in artifact.content.read_bytes() else None\n",
+    )
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html><html><head></head><body>a bomb</body></html>", encoding="utf-8")
+    given = page.read_bytes()
+    for output in (None, tmp_path / "out.html"):
+        with pytest.raises(ReviewRefused, match="forbidden page"):
+            label_metadata(page, output, FORGIVING)
+    assert page.read_bytes() == given
+    assert not (tmp_path / "out.html").exists()
+    assert sink.outcomes() == ["refused", "refused"]
+    page.write_bytes(given.replace(b"bomb", b"bird"))
+    assert aigc_hooks.read_label(label_metadata(page, None, FORGIVING)).conforms

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 from aigc_hooks.duties.log.database import ROWS, WRITERS, Database
 from aigc_hooks.duties.log.row import FIRST, PURGED, Entry, Row, hash_of, linked
 
-_STEP = 1000
+STEP = 1000
 """Rows that are in memory at a time."""
 
 _MOST_PROBLEMS = 100
@@ -41,10 +41,12 @@ class Head(NamedTuple):
     purged_hash: str
 
 
+_HEADS = select(*(WRITERS.c[name] for name in Head._fields))
+
+
 def heads(connection: Connection) -> list[Head]:
     """All chains, by name."""
-    columns = [WRITERS.c[name] for name in Head._fields]
-    return sorted(Head(*found) for found in connection.execute(select(*columns)))
+    return sorted(Head(*found) for found in connection.execute(_HEADS))
 
 
 def append(connection: Connection, entries: Iterable[Entry]) -> list[Row]:
@@ -73,8 +75,7 @@ def holds(connection: Connection, row: Row) -> bool:
 def _own(connection: Connection) -> Head:
     """The head of this machine's chain, locked."""
     host = socket.gethostname()
-    columns = [WRITERS.c[name] for name in Head._fields]
-    query = select(*columns).where(WRITERS.c.host == host, WRITERS.c.active).with_for_update()
+    query = _HEADS.where(WRITERS.c.host == host, WRITERS.c.active).with_for_update()
     found = connection.execute(query).first()
     if found is None and connection.dialect.name == "postgresql":
         # Two processes of a new machine must not begin two chains.
@@ -89,9 +90,8 @@ def _own(connection: Connection) -> Head:
 
 def rows_of(connection: Connection, writer: str, after: int = 0) -> Iterator[Row]:
     """The rows of one chain behind a number, in order, as a stream."""
-    columns = [ROWS.c[name] for name in Row._fields]
-    query = select(*columns).where(ROWS.c.writer == writer, ROWS.c.sequence > after).order_by(ROWS.c.sequence)
-    found = connection.execute(query.execution_options(yield_per=_STEP))
+    query = select(ROWS).where(ROWS.c.writer == writer, ROWS.c.sequence > after).order_by(ROWS.c.sequence)
+    found = connection.execute(query.execution_options(yield_per=STEP))
     try:
         for row in found:
             yield Row(*row)

@@ -5,26 +5,39 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, TextIO
 
 from sqlalchemy import Select, select
 
+from aigc_hooks.duties.log.chain import STEP, heads, rows_of
 from aigc_hooks.duties.log.database import ROWS, Database
-from aigc_hooks.duties.log.row import Row
-
-_STEP = 1000
+from aigc_hooks.duties.log.row import Row, in_utc
 
 
 def last(database: Database, count: int) -> list[Row]:
     """The last rows of all chains by their time, oldest first."""
-    query = _all().order_by(ROWS.c.time.desc(), ROWS.c.writer, ROWS.c.sequence.desc()).limit(count)
+    query = select(ROWS).order_by(ROWS.c.time.desc(), ROWS.c.writer, ROWS.c.sequence.desc()).limit(count)
     return list(_rows(database, query))[::-1]
+
+
+def after(database: Database, seen: dict[str, int]) -> list[Row]:
+    """The rows that came after those whose numbers were seen last, by the names of their chains; notes them there."""
+    with database.reading() as connection:
+        rows = [row for head in heads(connection) for row in rows_of(connection, head.writer, seen.get(head.writer, 0))]
+    seen.update((row.writer, row.sequence) for row in rows)
+    return sorted(rows, key=lambda row: row.time)
+
+
+def ends(database: Database) -> dict[str, int]:
+    """The number of the last row of each chain, for ``after``."""
+    with database.reading() as connection:
+        return {head.writer: head.sequence for head in heads(connection)}
 
 
 def by_number(database: Database, produce_id: str) -> list[Row]:
     """Every row about the content that has a ``ProduceID``, in order of time."""
-    query = _all().where(ROWS.c.produce_id == produce_id).order_by(ROWS.c.time, ROWS.c.writer, ROWS.c.sequence)
+    query = select(ROWS).where(ROWS.c.produce_id == produce_id).order_by(ROWS.c.time, ROWS.c.writer, ROWS.c.sequence)
     return list(_rows(database, query))
 
 
@@ -43,7 +56,7 @@ def export(
     Returns:
         How many rows were written.
     """
-    query = _all().order_by(ROWS.c.writer, ROWS.c.sequence)
+    query = select(ROWS).order_by(ROWS.c.writer, ROWS.c.sequence)
     if since is not None:
         query = query.where(ROWS.c.time >= _text(since))
     if until is not None:
@@ -61,17 +74,12 @@ def export(
     return count
 
 
-def _all() -> Select[Any]:
-    return select(*(ROWS.c[name] for name in Row._fields))
-
-
 def _rows(database: Database, query: Select[Any]) -> Iterator[Row]:
     with database.reading() as connection:
-        for row in connection.execute(query.execution_options(yield_per=_STEP)):
+        for row in connection.execute(query.execution_options(yield_per=STEP)):
             yield Row(*row)
 
 
 def _text(time: datetime) -> str:
     """A moment as the rows spell it, so that texts compare as times do."""
-    aware = time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
-    return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return in_utc(time).isoformat(timespec="milliseconds")

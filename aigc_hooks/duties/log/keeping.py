@@ -16,15 +16,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from aigc_hooks.duties.log import chain
-from aigc_hooks.duties.log.chain import Head, heads, rows_of
+from aigc_hooks.duties.log.chain import STEP, Head, heads, rows_of
 from aigc_hooks.duties.log.database import ROWS, WRITERS, Database
-from aigc_hooks.duties.log.row import FIRST, Entry, Row, checkpoint, hash_of
+from aigc_hooks.duties.log.row import FIRST, Entry, Row, checkpoint, hash_of, in_utc
 from aigc_hooks.errors import RecordError
 
 MONTHS = 6
 """For how long rows are kept at least, in months of the calendar."""
-
-_STEP = 1000
 
 
 class _Cut(NamedTuple):
@@ -62,7 +60,7 @@ def purge(database: Database, before: datetime, by: str, reason: str = "") -> in
         RecordError: Rows would be too young, a chain does not verify, or the database cannot be written.
     """
     now = datetime.now(timezone.utc)
-    before = _aware(before)
+    before = in_utc(before)
     if before > (limit := youngest_purgeable(now)):
         raise RecordError(
             f"rows are kept for at least {MONTHS} months (Measures, article 9): nothing from {limit:%Y-%m-%d %H:%M} "
@@ -96,7 +94,7 @@ def _cut(connection: Connection, head: Head, before: datetime) -> _Cut:
     latest = datetime.min.replace(tzinfo=timezone.utc)
     for row in rows_of(connection, head.writer, head.purged):
         try:
-            latest = max(latest, _aware(datetime.fromisoformat(row.time.replace("Z", "+00:00"))))
+            latest = max(latest, in_utc(datetime.fromisoformat(row.time.replace("Z", "+00:00"))))
         except ValueError:  # a plugin's own notion of time: how old it is nobody knows
             break
         if latest >= before:
@@ -121,10 +119,6 @@ def _left(cut: _Cut, by: str, reason: str, now: datetime) -> Entry:
         "by": by,
     }
     return checkpoint(now.isoformat(timespec="milliseconds"), details, reason)
-
-
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
 
 
 def merge(source: Database, target: Database) -> int:
@@ -165,7 +159,7 @@ def _continue(reader: Connection, writer: Connection, head: Head, known: Head) -
         )
     sequence, previous = known.sequence, known.hash
     rows = rows_of(reader, head.writer, sequence)
-    while batch := list(islice(_verified(rows, head.writer, sequence, previous), _STEP)):
+    while batch := list(islice(_verified(rows, head.writer, sequence, previous), STEP)):
         writer.execute(insert(ROWS), [row._asdict() for row in batch])
         sequence, previous = batch[-1].sequence, batch[-1].hash
     if (sequence, previous) != (head.sequence, head.hash):

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from aigc_hooks.artifact import AuditRecord
@@ -37,7 +38,7 @@ class Entry(NamedTuple):
         digest: Of what left, such as ``"sha256:…"``; empty where it was not at hand.
         reason: Why the outcome is not ``"labelled"``.
         reference: What the setting ``audit_reference`` said, such as the number of a request; empty by default.
-        details: What else the record held, as a JSON object; empty if nothing.
+        details: What else the record held, and the provider's ``service_class``, as a JSON object; empty if nothing.
     """
 
     time: str
@@ -94,6 +95,8 @@ def entry_of(record: AuditRecord, provider: Provider) -> Entry:
     if len(reason) > MOST_REASON:
         reason = reason[: MOST_REASON - 1] + "…"
     extra = {f.name: value for f in fields(record) if f.name not in _COLUMNS and (value := getattr(record, f.name))}
+    if provider.service_class is not None:
+        extra["service_class"] = provider.service_class
     return Entry(
         time=_text(record.time),
         outcome=_text(record.outcome),
@@ -114,6 +117,12 @@ def entry_of(record: AuditRecord, provider: Provider) -> Entry:
 def checkpoint(time: str, details: Mapping[str, Any], reason: str) -> Entry:
     """The entry that a purge leaves."""
     return Entry(time, PURGED, reason=_text(reason), details=_json(details))
+
+
+def in_utc(time: datetime) -> datetime:
+    """A moment in UTC, as the rows have them; one without a zone is taken for that."""
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc)
 
 
 def linked(entry: Entry, writer: str, sequence: int, previous: str) -> Row:
