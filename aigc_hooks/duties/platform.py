@@ -123,6 +123,7 @@ def propagate(
         ForeignLabelError: The file's label cannot be read, or its labels name different producers.
         UnsupportedCarrierError: The format has no place for the label, and ``on_unsupported_carrier`` is ``"raise"``.
         CarrierError: The file is damaged.
+        SignedContentError: C2PA has signed the file, and ``on_signed_content`` is ``"raise"``.
         LabelFormatError: A value given breaks Annex E.
         LabelError: The label did not arrive, or an audit sink failed.
         ConfigError: A setting is missing or wrong.
@@ -136,7 +137,7 @@ def propagate(
     note = ""
     if made is not None:
         try:
-            pass_on(source, made, output=target)
+            pass_on(source, made, output=target, on_signed_content=settings.on_signed_content)
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise
