@@ -24,6 +24,7 @@ PLACE = "ID3v2 TXXX AIGC"
 
 _HEAD = 10
 _PADDING = 1024
+_END = bytes(4)
 _LONGEST_TYPE = 64
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _KINDS = {b"TXX": b"TXXX", b"COM": b"COMM", b"GEO": b"GEOB"}  # the names of version 2.2
@@ -140,6 +141,8 @@ def rewritten(tag: Tag, text: str | None) -> bytes:
     if rest.count(0) == len(rest):  # padding
         room = tag.end - tag.start - len(body)
         rest = bytes(room if room >= 0 else _PADDING)
+    elif body and not rest.startswith(_END):
+        rest = _END + rest  # what is no frame must not be taken for more of the last one
     # An extended header may hold a checksum, a footer mirrors the header: neither outlives a change.
     flags = tag.flags & ~(_EXTENDED | _FOOTER) & (0xFF if tag.version == 4 else ~_UNSYNCHRONISED)
     return _packed(tag.version, flags, body + rest)

@@ -63,6 +63,10 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     Nothing moves but a packet that does not fit in the old one's place, and the first directory when it gets an entry
     more: they go to the end of the file.
     """
+    source = Source(stream, "TIFF")
+    for part in content(source):  # what is appended must not become pixels
+        if part.start + part.length > source.size:
+            raise source.fault(part.start, f"a strip or tile of {part.length} bytes ends after the file")
     copied = _Copy(stream, target)
     label: str | None = text
     for offset, listed in copied.directories.pages():
@@ -86,7 +90,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         if found != rows:
             copied.redirected(offset, rows, found, following)
     if label is not None:
-        raise Source(stream, "TIFF").fault(copied.directories.first, "it has no directory")
+        raise source.fault(copied.directories.first, "it has no directory")
     target.seek(0, 2)
 
 
