@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 if sys.platform != "win32":
     from multiprocessing import forkserver
@@ -105,12 +105,12 @@ def _pooled(
 ) -> Generator[tuple[int, R], None, list[int]]:
     """Works through numbers of items until a process dies; returns the numbers whose results are lost."""
     out: dict[Future[R], int] = {}
-    pool = ProcessPoolExecutor(jobs, _context(), _start)
+    pool = ProcessPoolExecutor(jobs, _context(), _start, (function,))
     try:
         while True:
             for number in itertools.islice(numbers, waiting * jobs - len(out)):
                 try:
-                    out[pool.submit(function, items[number])] = number
+                    out[pool.submit(_work, items[number])] = number
                 except BrokenProcessPool:
                     return [*out.values(), number]
             if not out:
@@ -125,7 +125,19 @@ def _pooled(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start() -> None:
-    """In each process: an interrupt is for the one that began, and warnings are for users."""
+_function: Callable[[Any], Any]
+
+
+def _start(function: Callable[[Any], Any]) -> None:
+    """In each process: an interrupt is for the one that began, and warnings are for users.
+
+    The function comes once, and not with each item: it holds all settings.
+    """
+    global _function
+    _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.formatwarning = lambda message, *_, **__: f"aigc-hooks: warning: {message}\n"
+
+
+def _work(item: Any) -> Any:
+    return _function(item)
