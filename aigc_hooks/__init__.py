@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from aigc_hooks.errors import PluginError as PluginError
     from aigc_hooks.errors import RecordError as RecordError
     from aigc_hooks.errors import ReviewRefused as ReviewRefused
+    from aigc_hooks.errors import SignedContentError as SignedContentError
     from aigc_hooks.errors import UnsupportedCarrierError as UnsupportedCarrierError
     from aigc_hooks.errors import UnsupportedOutputError as UnsupportedOutputError
     from aigc_hooks.errors import UnsupportedVersionError as UnsupportedVersionError
@@ -99,6 +100,7 @@ _HOMES = {
     "SamplingWatermark": "styles",
     "SceneLabel": "explicit.scene",
     "SecurityStyle": "styles",
+    "SignedContentError": "errors",
     "TextStyle": "styles",
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
@@ -155,6 +157,7 @@ __all__ = [
     "SamplingWatermark",
     "SceneLabel",
     "SecurityStyle",
+    "SignedContentError",
     "TextStyle",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",

@@ -94,10 +94,13 @@ class Reading:
     Attributes:
         carrier: The format that was recognised, such as ``"PNG"``.
         findings: Every label found, in file order.
+        manifests: Where C2PA manifests stand, whose digests a label that is written later would break. They were not
+            verified.
     """
 
     carrier: str
     findings: tuple[Finding, ...] = ()
+    manifests: tuple[str, ...] = ()
 
     @property
     def label(self) -> Label | None:
@@ -132,6 +135,7 @@ class Reading:
             "found": self.found,
             "conforms": self.conforms,
             "defects": list(self.defects),
+            "manifests": list(self.manifests),
             "findings": [
                 {
                     "place": finding.place,
@@ -145,8 +149,10 @@ class Reading:
 
     def _repr_html_(self) -> str:
         """The view that notebooks show."""
+        signed = "".join(f"<p>{escape(place)}: C2PA manifest, not verified here</p>" for place in self.manifests)
         if not self.findings:
-            return f"<p><b>{escape(self.carrier)}</b>: no AIGC label found. 未发现隐式标识（不代表内容非生成）。</p>"
+            told = "no AIGC label found. 未发现隐式标识（不代表内容非生成）。"
+            return f"<p><b>{escape(self.carrier)}</b>: {told}</p>{signed}"
         rows = []
         for finding in self.findings:
             title = f"{escape(self.carrier)} · {escape(finding.place)}"
@@ -158,7 +164,7 @@ class Reading:
                 for key, value in elements.items()
             ]
         verdict = "conforms 符合" if self.conforms else "does not conform 不符合：" + "; ".join(self.defects)
-        return f"<table>{''.join(rows)}</table><p>{escape(verdict)}</p>"
+        return f"<table>{''.join(rows)}</table><p>{escape(verdict)}</p>{signed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,13 @@ class RawLabel:
     place: str
     text: str
     defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A signature over the bytes of a file, such as one of C2PA, that a carrier's reader met; it is no label."""
+
+    place: str
 
 
 class Drawable(ABC):
@@ -200,7 +213,7 @@ class Carrier:
         sniff: Tells from the first ``SNIFFED`` bytes of a file whether it is of this format.
         read: Yields every label in a seekable binary stream, wherever that stands: it begins with a seek. It decodes no
             content, keeps time and memory bounded whatever the file claims, and raises ``CarrierError`` for a damaged
-            file.
+            file. Where it meets a signature over the bytes of the file, it yields that too.
         write: Copies a seekable binary stream to an empty one that can be read too, with the label text given (the bare
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
@@ -212,7 +225,7 @@ class Carrier:
     name: str
     suffixes: tuple[str, ...]
     sniff: Callable[[bytes], bool]
-    read: Callable[[BinaryIO], Iterable[RawLabel]]
+    read: Callable[[BinaryIO], Iterable[RawLabel | Manifest]]
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
     medium: Literal["", "image", "audio", "video", "text", "document"] = ""
     refusal: str = ""

@@ -14,7 +14,8 @@
         ├── UnsupportedOutputError           a kind of output that cannot be labelled
         ├── ExemptionError (ValueError)      an exemption without a complete record (Measures, article 9)
         ├── ReviewRefused                    a plugin refused an input or an output; never forgiven
-        └── ForeignLabelError                the content already carries another producer's label
+        ├── ForeignLabelError                the content already carries another producer's label
+        └── SignedContentError               a file is signed with C2PA, which a label would break
 
 Messages name the value found and the fix. ``LabelError`` and its children say in ``stage`` and ``plugin`` where the
 work stopped, and are chained from the cause.
@@ -34,6 +35,7 @@ __all__ = [
     "PluginError",
     "RecordError",
     "ReviewRefused",
+    "SignedContentError",
     "UnsupportedCarrierError",
     "UnsupportedOutputError",
     "UnsupportedVersionError",
@@ -113,6 +115,10 @@ class ReviewRefused(LabelError):  # noqa: N818 - a decision, and no fault
 
 class ForeignLabelError(LabelError):
     """The content carries the label of another producer, which may not be overwritten (Measures, article 10)."""
+
+
+class SignedContentError(LabelError):
+    """A file is signed with C2PA, and writing the label now would break that: label it first, sign it after."""
 
 
 def _restore_label_error(cls: type[LabelError], message: str, stage: str, plugin: str) -> LabelError:

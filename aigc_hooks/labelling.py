@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -350,7 +351,7 @@ def _check_made(made: Label, provider: Provider) -> None:
         raise LabelError(f"aigc_make_label made a wrong label: {'; '.join(defects)}", stage="make_label")
 
 
-def own_label(findings: list[Finding], provider: Provider) -> Label | None:
+def own_label(findings: Sequence[Finding], provider: Provider) -> Label | None:
     """The label that content already carries, if it is this provider's own.
 
     Raises:
@@ -410,7 +411,7 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
         if made is not None and carried(frame) is None:
             carry(frame, made, provider)
         labelled(frame, provider, source=path.name)
-    file.save()
+    file.save(active(provider).on_signed_content)
     return file.target
 
 
@@ -438,7 +439,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
     reading = read_label(path)
     artifact = Artifact(path, carrier.medium if carrier is not None else "", path.name)
     review(artifact, settings)
-    own = own_label(list(reading.findings), settings)
+    own = own_label(reading.findings, settings)
     known = own if own is not None and not own.defects(strict=settings.strict) else None
     artifact.label = made = known or room.make_label(artifact, settings)
     if made is None:
@@ -447,8 +448,12 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         _check_made(made, settings)
         room.sign(artifact, made, settings)
     artifact.places.append(f"{reading.carrier} file")
-    record(artifact, "labelled", settings, "the implicit label alone")
-    return put_signed(path, output or path, artifact.label or made, settings)
+
+    def recorded(whole: Label) -> None:
+        artifact.label = whole
+        record(artifact, "labelled", settings, "the implicit label alone")
+
+    return put_signed(path, output or path, artifact.label or made, settings, before=recorded)
 
 
 def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
@@ -474,7 +479,7 @@ def _label_text(file: TextFile, provider: Provider, source: str) -> Path:
 def _label_film(file: Film, provider: Provider, source: str) -> Path:
     settings = active(provider)
     artifact = Artifact(file, "video", source)
-    own = own_label(file.findings, settings)
+    own = own_label(file.reading.findings, settings)
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)
@@ -487,7 +492,7 @@ def _label_film(file: Film, provider: Provider, source: str) -> Path:
 def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
     settings = active(provider)
     artifact = Artifact(file.samples, "audio", source, rate=file.rate)
-    own = own_label(file.findings, settings)
+    own = own_label(file.reading.findings, settings)
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)

@@ -58,6 +58,8 @@ class Provider(Settings):
             audit record.
         on_unsupported_carrier: What saving to a format without a place for the implicit label does: ``"raise"``, or
             ``"warn"``: save it with a warning and an audit record.
+        on_signed_content: What a label for a file that C2PA has signed does, whose signature it would break:
+            ``"raise"``, or ``"warn"``: it is written with a warning.
         audit: ``"required"``: a failing audit sink is a failing stage. ``"best-effort"``: it is logged.
         audit_url: Where the record is kept: the path of an SQLite file, or ``postgresql://user@host/database``. None
             writes it to the logger ``aigc_hooks.audit``, as lines of JSON.
@@ -81,6 +83,7 @@ class Provider(Settings):
     wording: str = DEFAULT_WORDING
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
+    on_signed_content: Literal["raise", "warn"] = "raise"
     audit: Literal["required", "best-effort"] = "required"
     audit_url: str | None = Field(default=None, repr=False)
     audit_reference: str = ""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-from aigc_hooks.artifact import SNIFFED, Carrier, Finding, RawLabel, Reading
+from aigc_hooks.artifact import SNIFFED, Carrier, Finding, Manifest, RawLabel, Reading
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit import exif, field, gltf, html, markdown, mesh, notebook, svg, xmp
@@ -65,7 +65,14 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
         raise UnsupportedCarrierError(f"cannot read labels from {what}: {known.name}: {known.refusal}")
     if known is not None:
         stream.seek(0)
-        return Reading(known.name, tuple([field.parse(raw) for raw in known.read(stream)]))
+        findings: list[Finding] = []
+        manifests: list[str] = []
+        for found in known.read(stream):
+            if isinstance(found, Manifest):
+                manifests.append(found.place)
+            else:
+                findings.append(field.parse(found))
+        return Reading(known.name, tuple(findings), tuple(dict.fromkeys(manifests)))
     if not head:
         raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")
     raise UnsupportedCarrierError(

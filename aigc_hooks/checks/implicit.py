@@ -84,8 +84,9 @@ def judge(reading: Reading, suffix: str = "") -> list[Check]:
     if not reading.findings:
         if _format_rule(reading.carrier) == "F-24":
             reason = f"no label found; no guide is known that has a place for it in this format ({reading.carrier})"
-            return [Check("M-21", "unknown", reason)]
-        return [Check("M-21", "fail", "no label found (which does not mean that the content was not generated)")]
+            return [Check("M-21", "unknown", reason), *_of_the_signature(reading)]
+        reason = "no label found (which does not mean that the content was not generated)"
+        return [Check("M-21", "fail", reason), *_of_the_signature(reading)]
     places = ", ".join(dict.fromkeys(finding.place for finding in reading.findings))
     return [
         Check("M-21", "pass", "a label was found", places),
@@ -93,6 +94,7 @@ def judge(reading: Reading, suffix: str = "") -> list[Check]:
         *_of_the_values(reading.findings[0]),
         *_of_the_file(reading, places),
         *_of_the_place(reading, suffix.lower()),
+        *_of_the_signature(reading),
     ]
 
 
@@ -204,6 +206,17 @@ def _of_the_place(reading: Reading, suffix: str) -> Iterator[Check]:
         if id not in verdicts or _WORSE[verdict.status] > _WORSE[verdicts[id].status]:
             verdicts[id] = verdict
     yield from verdicts.values()
+
+
+def _of_the_signature(reading: Reading) -> Iterator[Check]:
+    """That a C2PA manifest is there, which nothing here verifies."""
+    if not reading.manifests:
+        return
+    if reading.findings:
+        reason = "a C2PA manifest is there; whether it was signed after the label was written, its validators tell"
+    else:
+        reason = "a C2PA manifest is there, and a label written now would break it: label first, sign with C2PA after"
+    yield Check("F-29", "unknown", reason, ", ".join(reading.manifests))
 
 
 _WORSE = {"pass": 0, "unknown": 1, "fail": 2}

@@ -107,6 +107,7 @@ RULES = {
     "F-22": Rule("DOCX, XLSX, PPTX: custom property AIGC", f"{_TEXTS}, 6.1"),
     "F-23": Rule("Markdown: AIGC in the YAML front matter", f"{_TEXTS}, 6.5"),
     "F-24": Rule("a document whose place no guide is known to name", "none"),
+    "F-29": Rule("what C2PA signs has its label already: the label first, the signature last", "C2PA, hard bindings"),
     "C-04": Rule("the provider code has the right check character", "TC260-PG-20252A; GB 32100-2015"),
 }
 """What each id asks for. Ids that no single file can answer, such as those of a process, are not among them."""

@@ -220,6 +220,9 @@ def label(
     format is not known are skipped and listed; then the exit code is 1, for they got no label: leave them out with
     --exclude.
     """
+    from aigc_hooks.folders.pool import prepare
+
+    prepare(files, processes)
     from aigc_hooks.cli import files as work
     from aigc_hooks.folders.remote import local
 

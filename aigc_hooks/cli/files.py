@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 from aigc_hooks.artifact import Reading
 from aigc_hooks.cli import tables
 from aigc_hooks.folders import remote
-from aigc_hooks.folders.pool import Crash, cores, spread
+from aigc_hooks.folders.pool import WORTH_A_PROCESS, Crash, cores, spread
 from aigc_hooks.folders.walking import is_folder, remove_leftovers, walk
 from aigc_hooks.folders.work import Job, Outcome, Refusal, kind_of, label_one, read_one, verify_one
 from aigc_hooks.plugins import hooks
@@ -23,9 +23,6 @@ from aigc_hooks.security.verification import Verification, keys_of
 from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle, VideoStyle
 
 R = TypeVar("R")
-
-_WORTH_A_PROCESS = 32
-"""How many more files make another process worth its start."""
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
 _PLACES: dict[str, type[Settings]] = {
@@ -53,13 +50,10 @@ class Selection:
     walked: bool = False
 
     def jobs(self, wanted: int | None, others: str = "") -> int:
-        """How many processes work on it: all cores for a folder, one for single files, unless told otherwise.
-
-        A process takes about as long to start as a dozen pictures to be labelled.
-        """
+        """How many processes work on it: all cores for a folder, one for single files, unless told otherwise."""
         if not all(map(remote.is_shared, [others, *(location for location, _ in self.files)])):
             return 1
-        return wanted or (min(cores(), 1 + len(self.files) // _WORTH_A_PROCESS) if self.walked else 1)
+        return wanted or (min(cores(), 1 + len(self.files) // WORTH_A_PROCESS) if self.walked else 1)
 
 
 def gather(arguments: Sequence[str], *, leave_out: str | None = None, exclude: Sequence[str] = ()) -> Selection:

@@ -38,6 +38,7 @@ STATUSES = {"intact": "完好", "altered": "已被改动", "unsigned": "未签�
 
 NOT_FOUND = "未发现隐式标识 no label found"
 _NOT_FOUND_NOTE = "不代表内容非生成 this does not mean that the content was not generated"
+_MANIFEST_NOTE = "{}: a C2PA manifest, not verified here; a label written now would break it"
 _NO_PLACE_NOTE = "纯文本无处存放隐式标识 plain text has no place for the implicit label"
 
 
@@ -69,6 +70,7 @@ def reading(path: str, found: Reading) -> Group:
     parts.append(_indented(verdict(found), 2))
     notes = found.defects if found.findings else (_NOT_FOUND_NOTE,)
     notes += (_NO_PLACE_NOTE,) if found.carrier == "text" else ()
+    notes += tuple(_MANIFEST_NOTE.format(place) for place in found.manifests)
     parts += [_indented(Text(note), 4) for note in notes]
     return Group(*parts, "")
 

@@ -137,6 +137,7 @@ def propagate(
         ForeignLabelError: The file's label cannot be read, or its labels name different producers.
         UnsupportedCarrierError: The format has no place for the label, and ``on_unsupported_carrier`` is ``"raise"``.
         CarrierError: The file is damaged.
+        SignedContentError: C2PA has signed the file, and ``on_signed_content`` is ``"raise"``.
         LabelFormatError: A value given breaks Annex E.
         LabelError: The label did not arrive, or an audit sink failed.
         ConfigError: A setting is missing or wrong.
@@ -151,10 +152,15 @@ def propagate(
     if made is not None:
         reason = f"Label {degree} ({DEGREES[degree]})"
         try:
-            finish = _signing(settings) if reserved_code2 is None else None
-            # A platform must be able to tell of all that it spreads: the record comes first.
-            before = functools.partial(record, "propagated", places=[reading.carrier], reason=reason)
-            made = pass_on(source, made, output=target, finish=finish, before=before)
+            made = pass_on(
+                source,
+                made,
+                output=target,
+                on_signed_content=settings.on_signed_content,
+                finish=_signing(settings) if reserved_code2 is None else None,
+                # A platform must be able to tell of all that it spreads: the record comes first.
+                before=functools.partial(record, "propagated", places=[reading.carrier], reason=reason),
+            )
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import riff_chunks
+from aigc_hooks.implicit import c2pa, riff_chunks
 from aigc_hooks.implicit.avi_index import anew, bases, relative
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
@@ -63,11 +63,13 @@ def _riffs(source: Source) -> Iterator[_Chunk]:
         offset = riff.after
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every chunk."""
     for riff in _riffs(source):
         for chunk in _chunks(source, riff.start + 4, riff.start + riff.length):
             yield from _labels(source, chunk)
+            if chunk.kind == c2pa.CHUNK:
+                yield Manifest("AVI C2PA")
 
 
 def _labels(source: Source, chunk: _Chunk) -> Iterator[RawLabel]:

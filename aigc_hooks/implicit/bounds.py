@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from aigc_hooks.artifact import RawLabel
+from aigc_hooks.artifact import Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 
 MAX_TEXT = 1 << 20
@@ -115,14 +115,16 @@ class Source:
             raise self.fault(offset, f"more than {MAX_PARTS} parts")
 
 
-def reader(carrier: str, walk: Callable[[Source], Iterator[RawLabel]]) -> Callable[[BinaryIO], Iterator[RawLabel]]:
+def reader(
+    carrier: str, walk: Callable[[Source], Iterator[RawLabel | Manifest]]
+) -> Callable[[BinaryIO], Iterator[RawLabel | Manifest]]:
     """Makes a ``Carrier.read`` from a walk over a ``Source``.
 
     Labels that were yielded before the damage are not lost silently: the error counts them.
     """
 
-    def read(stream: BinaryIO) -> Iterator[RawLabel]:
-        """Yields every label in the stream."""
+    def read(stream: BinaryIO) -> Iterator[RawLabel | Manifest]:
+        """Yields every label in the stream, and every manifest."""
         source = Source(stream, carrier)
         found = 0
         try:

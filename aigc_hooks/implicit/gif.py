@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import field, xmp
 from aigc_hooks.implicit.bounds import MAX_TEXT, Source, reader
@@ -18,6 +18,7 @@ PLACE = "GIF XMP DataXMP"
 
 _IDENTIFIER = b"XMP DataXMP"
 _HEAD = b"\x21\xff\x0b" + _IDENTIFIER
+_MANIFEST = b"\x21\xff\x0bC2PA_GIF"
 # The packet is not cut into sub-blocks. Whatever byte a reader takes for a length, it lands in this slide, where each
 # byte leads to the terminator: 258 bytes with it.
 _TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
@@ -113,10 +114,12 @@ def _comment(source: Source, block: _Block) -> bytes:
     return bytes((_EXTENSION, _COMMENT)) + b"".join(pieces) + b"\0" if rest else b""
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every extension, between the frames as well."""
     for block in _blocks(source):
         yield from _labels(source, block)
+        if block.kind == _APPLICATION and source.read(block.start, len(_MANIFEST)) == _MANIFEST:
+            yield Manifest("GIF C2PA_GIF")
 
 
 def _labels(source: Source, block: _Block) -> Iterator[RawLabel]:

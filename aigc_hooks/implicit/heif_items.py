@@ -14,7 +14,7 @@ from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source
 from aigc_hooks.implicit.boxes import Box, Cursor, boxed, boxes
 from aigc_hooks.implicit.copying import Edit, moved
-from aigc_hooks.implicit.item_places import Places
+from aigc_hooks.implicit.item_places import Item, Places
 
 _XMP_TYPE = b"application/rdf+xml"
 _DESCRIBES = b"cdsc"
@@ -205,6 +205,8 @@ def _moved(
     """
     begin, box = meta
     places = Places(source, Box(b"iloc", _content(source, iloc.start), iloc.end))
+    for item in places.items:
+        _refuse_fixed(source, item, begin, box)
     new = {
         number: next((item for item in places.items if item.number == number), None) or places.add(number)
         for number in longer
@@ -223,6 +225,21 @@ def _moved(
         places.put(new[number], place, len(data))
         place += len(data)
     return [edit._replace(data=places.packed()) if edit.start == iloc.start else edit for edit in more]
+
+
+def _refuse_fixed(source: Source, item: Item, begin: int, meta: Box) -> None:
+    """Refuses an item that could not be found any more when the boxes around it grow.
+
+    Raises:
+        CarrierError: It lies in the meta box itself, or where only a reference to a file tells.
+    """
+    if item.elsewhere and item.method == 0:
+        what = f"item {item.number} is told by a reference to a file, which cannot be told anew when its data move"
+        raise source.fault(meta.start, what)
+    for _, offset, length in item.extents if item.in_file else ():
+        start = item.base + offset
+        if start < meta.end and start + length > begin:
+            raise source.fault(start, f"item {item.number} lies in the meta box that tells of it")
 
 
 class _About(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, MAX_TEXT, Source, reader
 from aigc_hooks.implicit.field import meant
@@ -39,10 +39,13 @@ _TEXTS = {
     name: re.compile(f"</{name}", re.I)
     for name in ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "plaintext")
 }
+_TOLD = frozenset(("meta", "script", "link"))
 _HEAD_TAGS = frozenset(("html", "head", "meta", "title", "base", "link", "script", "style", "noscript", "template"))
 _XHTML = re.compile(r"\s*<\?xml|<!doctype[^>]*xhtml", re.I)
 _CHARSET = re.compile(r"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _LIKELY = re.compile("AIGC|ContentProducer|ProduceID|ServiceProvider", re.I)
+_MANIFESTS = ("application/c2pa", "c2pa-manifest")
+_MANIFEST = re.compile("application/c2pa|c2pa-manifest", re.I)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _INDENT = re.compile(r"[ \t]{0,80}(?=<)")
 _LINE_BEFORE = re.compile(r"(?:\r\n|\n|\r)[ \t]*\Z")
@@ -119,7 +122,7 @@ def _tags(page: _Page, source: Source) -> Iterator[_Tag]:
             return  # a tag that the page ends in is none
         name = begun.group(1).lower()
         attributes: dict[str, str] = {}
-        if name == "meta":
+        if name in _TOLD:
             for key, *values in _ATTRIBUTE.findall(text, begun.end(), at - 1):
                 attributes.setdefault(key.lower(), next(filter(None, values), ""))
         yield _Tag(name, attributes, start, at)
@@ -154,10 +157,15 @@ def _labels(page: _Page, source: Source) -> Iterator[tuple[_Tag, RawLabel]]:
         yield tag, RawLabel(PLACE, content, tuple(defects))
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of a page."""
-    for _, raw in _labels(_open(source), source):
+    page = _open(source)
+    for _, raw in _labels(page, source):
         yield raw
+    if _MANIFEST.search(page.text):
+        for tag in _tags(page, source):
+            if tag.attributes.get("type" if tag.name == "script" else "rel", "").lower() in _MANIFESTS:
+                yield Manifest(f"HTML {tag.name} C2PA")
 
 
 def _place(page: _Page, source: Source) -> int:

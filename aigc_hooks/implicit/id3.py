@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import NamedTuple
 
-from aigc_hooks.artifact import RawLabel
+from aigc_hooks.artifact import Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import xmp
+from aigc_hooks.implicit import c2pa, xmp
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, MAX_TEXT, Source
 from aigc_hooks.implicit.field import meant
 from aigc_hooks.implicit.mutagens import guarded, mutagen
@@ -24,8 +24,10 @@ PLACE = "ID3v2 TXXX AIGC"
 
 _HEAD = 10
 _PADDING = 1024
+_END = bytes(4)
+_LONGEST_TYPE = 64
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
-_KINDS = {b"TXX": b"TXXX", b"COM": b"COMM"}  # the names of version 2.2
+_KINDS = {b"TXX": b"TXXX", b"COM": b"COMM", b"GEO": b"GEOB"}  # the names of version 2.2
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 
@@ -110,6 +112,15 @@ def find(tag: Tag, place: str = PLACE, defects: tuple[str, ...] = ()) -> Iterato
             yield RawLabel(where, raw.text, (*defects, *raw.defects))
 
 
+def manifests(tag: Tag) -> Iterator[Manifest]:
+    """Yields the C2PA manifests in a tag, which are files in it."""
+    for frame in _frames(tag):
+        if frame.kind == b"GEOB":
+            head = tag.source.read(frame.start, min(frame.after - frame.start, _LONGEST_TYPE), "ID3 frame")
+            if head[1:].partition(b"\0")[0] in c2pa.MEDIA_TYPES:
+                yield Manifest("ID3v2 GEOB C2PA")
+
+
 def rewritten(tag: Tag, text: str | None) -> bytes:
     """The tag with this label as its only one; with None, without any.
 
@@ -130,6 +141,8 @@ def rewritten(tag: Tag, text: str | None) -> bytes:
     if rest.count(0) == len(rest):  # padding
         room = tag.end - tag.start - len(body)
         rest = bytes(room if room >= 0 else _PADDING)
+    elif body and not rest.startswith(_END):
+        rest = _END + rest  # what is no frame must not be taken for more of the last one
     # An extended header may hold a checksum, a footer mirrors the header: neither outlives a change.
     flags = tag.flags & ~(_EXTENDED | _FOOTER) & (0xFF if tag.version == 4 else ~_UNSYNCHRONISED)
     return _packed(tag.version, flags, body + rest)

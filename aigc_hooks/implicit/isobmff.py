@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from aigc_hooks.artifact import Carrier, RawLabel
-from aigc_hooks.implicit import heif_items, mp4_content, mp4_samples
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
+from aigc_hooks.implicit import c2pa, heif_items, mp4_content, mp4_samples
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
@@ -19,16 +19,18 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of the file's items."""
     top = list(boxes(source, 0, source.size))
     if not top or top[0].kind != b"ftyp":
         raise source.fault(0, "no ftyp box at its beginning")
     if not any(box.kind in (b"meta", b"moov") for box in top):
         raise source.fault(source.size, "it ends without a meta or moov box")
-    for meta in top:
-        if meta.kind == b"meta" and (inner := heif_items.inside(source, meta)):
+    for box in top:
+        if box.kind == b"meta" and (inner := heif_items.inside(source, box)):
             yield from heif_items.labels(source, inner)
+        elif c2pa.is_box(source, box):
+            yield Manifest("uuid C2PA")
 
 
 def _write(source: Source, target: BinaryIO, text: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import exif, field, mpf, xmp
+from aigc_hooks.implicit import c2pa, exif, field, mpf, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.parts import Part
@@ -33,6 +33,7 @@ _OWN_TEXT = "the label is bare text in segment {}, a place that the guides do no
 _APP0, _APP1, _APP2, _APP11, _APP15, _COM, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xEB, 0xEF, 0xFE, 0xDA, 0xD9
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _MAX_FILL = 1 << 16
+_JUMBF_HEAD = 64
 _ADOBE = 0xEE
 
 
@@ -79,7 +80,7 @@ def _segments(source: Source, start: int = 0) -> Iterator[_Segment]:
     raise source.fault(offset, f"more than {MAX_PARTS} segments")
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every segment before the pixels.
 
     Behind them only what the index of further pictures names is looked at. Libraries copy the metadata into each: the
@@ -95,6 +96,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         for raw in _labels(source, segment):
             seen.add(raw.text.strip())
             yield raw
+        if segment.marker == _APP11 and c2pa.MANIFEST in segment.data[:_JUMBF_HEAD]:
+            yield Manifest("JPEG APP11 C2PA")
         if _is_index(segment):
             others += mpf.others(source, segment.data, segment.end - len(segment.data))
     for parts in extended.values():

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
+from aigc_hooks.implicit import c2pa, xmp
 from aigc_hooks.implicit import mp4_free as free
-from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import copy
@@ -45,7 +45,7 @@ _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _NOT_XMP = "the guide has the key AIGC here, not XMP"
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of the film, of its tracks, and of XMP."""
     known = False
     for box in boxes(source, 0, source.size):
@@ -56,6 +56,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             yield from labels(opened(source, box, "meta"))
         elif _is_xmp(source, box):
             yield from _in_xmp(source, box, "uuid")
+        elif c2pa.is_box(source, box):
+            yield Manifest("uuid C2PA")
     if not known:
         raise source.fault(source.size, "it ends without a moov box")
 

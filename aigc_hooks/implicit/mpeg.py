@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.implicit import flac, id3
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
@@ -22,7 +22,7 @@ _BESIDE_FLAC = "the guide has the Vorbis comments here, not an ID3 tag before th
 _SECOND = "it stands in a second ID3 tag, which players do not read"
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels in the tags; the sound behind them tells what is wrong with that place."""
     tags = list(id3.tags(source))
     after = tags[-1].after if tags else 0
@@ -34,6 +34,7 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         defects = (NOT_IN_GUIDE,)
     for index, tag in enumerate(tags):
         yield from id3.find(tag, id3.PLACE, (*defects, _SECOND) if index else defects)
+        yield from id3.manifests(tag)
     if head == flac.MAGIC:
         yield from flac.find(source, after)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import vorbis
 from aigc_hooks.implicit.bounds import MAX_PACKET, Source, reader
@@ -23,7 +23,8 @@ PLACE = "Ogg comment AIGC"
 """Place of the label."""
 
 HEAD = Struct("<4sBBqIIIB")
-_CONTINUED, _LAST = 1, 4
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_MANIFEST = b"\0c2pa"
 _NONE_ENDS = -1  # position of a page on which no packet ends
 _MAX_PAGES = 10_000
 _SEQUENCE, _CHECKSUM = 18, 22
@@ -104,12 +105,26 @@ class _Codec(NamedTuple):
         return head + block
 
 
-def _walker(codec: _Codec) -> Callable[[Source], Iterator[RawLabel]]:
-    def walk(source: Source) -> Iterator[RawLabel]:
+def _walker(codec: _Codec) -> Callable[[Source], Iterator[RawLabel | Manifest]]:
+    def walk(source: Source) -> Iterator[RawLabel | Manifest]:
         packet, _, _ = _packets(source, _comment_pages(source))
         yield from vorbis.find(codec.split(source, packet)[1], PLACE)
+        if _has_manifest(source):
+            yield Manifest("Ogg C2PA stream")
 
     return walk
+
+
+def _has_manifest(source: Source) -> bool:
+    """Whether one of the streams that begin at the beginning of the file is a C2PA manifest."""
+    page = _page(source, 0)
+    for _ in range(_MAX_PAGES):
+        page = _page(source, page.after)
+        if not page.flags & _FIRST:
+            return False
+        if page.after - page.body >= len(_MANIFEST) and source.read(page.body, len(_MANIFEST)) == _MANIFEST:
+            return True
+    return False
 
 
 def _writer(name: str, codec: _Codec) -> Callable[[BinaryIO, BinaryIO, str], None]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import UnsupportedCarrierError
-from aigc_hooks.implicit import epub, odf, ofd, ooxml
+from aigc_hooks.implicit import c2pa, epub, odf, ofd, ooxml
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.parts import Part
 from aigc_hooks.implicit.zipped import SIGNATURE, Format, Package, first_part
@@ -31,10 +31,12 @@ def _open(source: Source) -> tuple[Package, Format]:
     return package, known
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of a package."""
     package, format = _open(source)
     yield from format.find(package)
+    if c2pa.PART in package:
+        yield Manifest(f"ZIP {c2pa.PART}")
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

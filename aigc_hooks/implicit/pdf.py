@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import Source, reader
@@ -40,12 +40,14 @@ _ENCRYPTED = "the document is encrypted: {} (qpdf --decrypt does it)"
 _XMP = "the guide has the Info dictionary here, not XMP"
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of the last revision."""
     document = _open(source)
     if "Encrypt" in document.trailer:
         raise CarrierError(_ENCRYPTED.format("its labels can be read once it is decrypted"))
     yield from _labels(document)
+    if _has_manifest(document):
+        yield Manifest("PDF C2PA_Manifest")
 
 
 def _labels(document: Document) -> Iterator[RawLabel]:
@@ -54,6 +56,13 @@ def _labels(document: Document) -> Iterator[RawLabel]:
     if packet := _packet(document):
         for raw in xmp.find(packet[2], "PDF XMP"):
             yield RawLabel(raw.place, raw.text, (*raw.defects, _XMP))
+
+
+def _has_manifest(document: Document) -> bool:
+    """Whether a file in it, which the catalogue tells of, is a C2PA manifest."""
+    files = document.get(document.catalogue.get("AF"))
+    told = (document.get(each) for each in (files if isinstance(files, list) else [])[:_MAX_FIELDS])
+    return any(isinstance(each, Dictionary) and each.get("AFRelationship") == "C2PA_Manifest" for each in told)
 
 
 def _open(source: Source) -> Document:
@@ -157,7 +166,7 @@ def _stream(offsets: dict[Reference, int], trailer: bytes, number: int, place: i
 
 def content(source: Source) -> Iterator[Part]:
     """The file without its last update, if that is one of this project and holds nothing but the label."""
-    label = next((raw for raw in _walk(source) if raw.place == PLACE), None)
+    label = next((raw for raw in _walk(source) if isinstance(raw, RawLabel) and raw.place == PLACE), None)
     end = _before_ours(source)
     if label is not None and end is not None:
         before = Source(source.stream, "PDF")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
@@ -71,7 +71,7 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
     raise source.fault(offset, f"more than {MAX_PARTS} chunks")
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every chunk, those after the pixels as well."""
     for chunk in _chunks(source):
         if chunk.kind in _TEXT_CHUNKS:
@@ -80,6 +80,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
         elif chunk.kind == b"eXIf":
             data = source.payload(chunk.start + 8, chunk.length, "eXIf chunk")
             yield from exif.find(data, source, (exif.NOT_IN_GUIDE,))
+        elif chunk.kind == b"caBX":
+            yield Manifest("PNG caBX")
 
 
 def _after_pixels(source: Source, offset: int, stride: int) -> tuple[int, bytes]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import riff_chunks
+from aigc_hooks.implicit import c2pa, riff_chunks
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.parts import Part
@@ -114,10 +114,12 @@ def _labels(source: Source, chunk: _Chunk) -> Iterator[RawLabel]:
         yield RawLabel(raw.place, raw.text, (*raw.defects, *outside))
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every chunk."""
     for chunk in _chunks(source):
         yield from _labels(source, chunk)
+        if chunk.kind == c2pa.CHUNK:
+            yield Manifest("WAV C2PA")
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

@@ -13,7 +13,7 @@ from html import escape
 from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import xmp
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, MAX_TEXT, Source, reader
@@ -25,6 +25,7 @@ PLACE = "SVG metadata XMP"
 """Place of the label."""
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_MANIFEST = "http://c2pa.org/manifest}manifest"
 _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _START = re.compile(
     r"(?:\s|<\?(?:(?!\?>).){0,1000}\?>|<!--(?:(?!-->).){0,4000}-->)*<(?:!DOCTYPE\s+(?:[\w.-]+:)?svg\b|(?:[\w.-]+:)?svg[\s/>])",
@@ -53,11 +54,13 @@ class _Scan:
     Attributes:
         root: Where its root element begins.
         labels: The labels in it, in the order in which their elements end.
+        signed: Whether it holds a C2PA manifest.
     """
 
     def __init__(self, source: Source, data: bytes) -> None:
         self.root = -1
         self.labels: list[_Label] = []
+        self.signed = False
         self._source = source
         self._data = data
         self._open: list[tuple[int, int, str, list[str]]] = []
@@ -93,6 +96,7 @@ class _Scan:
             if name.rpartition("}")[2] != "svg":
                 raise self._source.fault(at, f"its root is {name[:100]!r}, not svg")
         self._depth += 1
+        self.signed |= name == _MANIFEST
         if _is_field(name):
             self._open.append((self._depth, at, name, []))
         for key, value in attributes.items():
@@ -139,10 +143,13 @@ def _read(source: Source) -> tuple[bytes, _Scan]:
     return data, _Scan(source, data)
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of a picture, in file order."""
-    for label in sorted(_read(source)[1].labels, key=lambda label: label.start):
+    _, scan = _read(source)
+    for label in sorted(scan.labels, key=lambda label: label.start):
         yield label.raw
+    if scan.signed:
+        yield Manifest("SVG c2pa:manifest")
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:

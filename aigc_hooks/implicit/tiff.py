@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.implicit import exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
@@ -20,6 +20,8 @@ PLACE = "TIFF tag 700"
 XMP_TAG = 700
 """Tag of the XMP packet."""
 
+_MANIFEST = 52545
+
 UNDEFINED = 7
 """Its type, as the guide has it."""
 
@@ -30,7 +32,7 @@ _PIXELS = ((273, 279), (324, 325))
 _NUMBERS = {3: "H", 4: "L", 16: "Q"}
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every directory.
 
     Libraries copy the packet into each page of a multi-page file. The same text in a later page is the same label and
@@ -51,6 +53,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
             elif raw.text not in seen:
                 yield RawLabel(raw.place, raw.text, (*raw.defects, f"it stands in IFD{index}; the guide has IFD0"))
             seen.add(raw.text)
+        if _MANIFEST in entries:
+            yield Manifest(f"TIFF tag {_MANIFEST}")
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
@@ -59,6 +63,10 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     Nothing moves but a packet that does not fit in the old one's place, and the first directory when it gets an entry
     more: they go to the end of the file.
     """
+    source = Source(stream, "TIFF")
+    for part in content(source):  # what is appended must not become pixels
+        if part.start + part.length > source.size:
+            raise source.fault(part.start, f"a strip or tile of {part.length} bytes ends after the file")
     copied = _Copy(stream, target)
     label: str | None = text
     for offset, listed in copied.directories.pages():
@@ -82,7 +90,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         if found != rows:
             copied.redirected(offset, rows, found, following)
     if label is not None:
-        raise Source(stream, "TIFF").fault(copied.directories.first, "it has no directory")
+        raise source.fault(copied.directories.first, "it has no directory")
     target.seek(0, 2)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
-from aigc_hooks.artifact import Carrier, RawLabel
+from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit import exif, xmp
+from aigc_hooks.implicit import c2pa, exif, xmp
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
 from aigc_hooks.implicit.parts import Part, chunks
@@ -53,7 +53,7 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
         offset = after
 
 
-def _walk(source: Source) -> Iterator[RawLabel]:
+def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of every chunk."""
     announced = False
     for chunk in _chunks(source):
@@ -67,6 +67,8 @@ def _walk(source: Source) -> Iterator[RawLabel]:
                 yield RawLabel(PLACE, raw.text, raw.defects + defects)
         elif chunk.kind == b"EXIF":
             yield from exif.find(_payload(source, chunk), source)
+        elif chunk.kind == c2pa.CHUNK:
+            yield Manifest("WebP C2PA")
 
 
 def _payload(source: Source, chunk: _Chunk) -> bytes:

@@ -13,6 +13,7 @@ from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving import recordings
+from aigc_hooks.saving.manifests import keep_manifests
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import kept
 
@@ -22,7 +23,8 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **pa
 
     The visible or audible label is part of the content and comes along. The implicit one keeps all its values, whoever
     wrote it, and its signature; the signed digest of content that is not the same any more goes. Pictures and sounds
-    are encoded anew; the streams of a film are copied into the other container.
+    are encoded anew; the streams of a film are copied into the other container. A C2PA manifest stays behind, with a
+    warning.
 
     Args:
         source: The file.
@@ -81,19 +83,21 @@ def _picture(source: Path, target: Path, params: dict[str, Any]) -> None:
             for frame in file.frames
         ]
     file.arguments.update(params)
-    file.save()
+    file.save("warn")
 
 
 def _sound(source: Path, target: Path, params: dict[str, Any]) -> None:
     from aigc_hooks.saving import sound
 
     recording = recordings.Recording.open(source, source)
+    keep_manifests(source, recording.reading, "warn")
     sound.save(recording.samples, target, recording.rate, params)
 
 
 def _film(source: Path, target: Path, params: dict[str, Any]) -> None:
     if params:
         raise TypeError(f"the streams of a film are copied: convert() takes no {', '.join(params)}= for one")
+    keep_manifests(source, read_label(source), "warn")
     av = pyav.library()
     try:
         with av.open(str(source)) as old, av.open(str(target), "w") as new:

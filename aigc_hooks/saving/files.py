@@ -17,6 +17,7 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving import encoders, kept
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.saving.manifests import OnSignedContent, keep_manifests
 
 _LOSSY_QUALITY = 95
 """Quality for formats that do not tell how they were compressed: the second compression must not be seen."""
@@ -32,7 +33,8 @@ class PictureFile:
         format: Pillow's name of the target's format.
         arguments: Save arguments that keep metadata, timing and quality.
         source: The file that it was read from, if its bytes may go to the target as they are.
-        reading: The labels in that file.
+        reading: The labels in the file that it was opened from.
+        origin: That file, if it could be read.
     """
 
     frames: list[Image.Image]
@@ -41,6 +43,7 @@ class PictureFile:
     arguments: dict[str, Any] = field(default_factory=dict)
     source: Path | None = None
     reading: Reading | None = None
+    origin: Path | None = None
 
     @classmethod
     def open(cls, source: Path, target: Path) -> PictureFile:
@@ -134,6 +137,7 @@ class PictureFile:
         """Tells the pictures of labels at places that Pillow does not look at, so that they are found."""
         try:
             self.reading = read_label(source)
+            self.origin = source
         except UnsupportedCarrierError:
             return  # such as BMP, which becomes another format
         for finding in self.reading.findings:
@@ -141,12 +145,16 @@ class PictureFile:
                 if finding.label is not None and read_label(frame).label is None:
                     frame.info[FIELD_NAME] = finding.label.to_json(wrapped=True)
 
-    def save(self) -> None:
+    def save(self, on_signed_content: OnSignedContent = "raise") -> None:
         """Writes the target; its old content stays until the new one is whole and on the disk.
 
         A file that shows its label and holds it, and nothing else, is not encoded anew.
 
+        Args:
+            on_signed_content: What becomes of a file that C2PA has signed, and that has to be encoded anew.
+
         Raises:
+            SignedContentError: It is refused.
             LabelError: The format cannot hold this kind of picture, or the label did not arrive in it.
             OSError: The target cannot be written.
         """
@@ -155,6 +163,7 @@ class PictureFile:
                 with replacing(self.target) as file:
                     file.write(self.source.read_bytes())
             return
+        keep_manifests(self.origin or self.target, self.reading, on_signed_content)
         if len(self.frames) > 1:
             self.arguments["append_images"] = self.frames[1:]
         with replacing(self.target) as file:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aigc_hooks.artifact import Drawable, Finding
+from aigc_hooks.artifact import Drawable, Reading
 from aigc_hooks.codecs import pyav
 from aigc_hooks.errors import AIGCHooksError, CarrierError, UnsupportedCarrierError
 from aigc_hooks.explicit.overlay import Form, Overlay
@@ -23,6 +23,7 @@ from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
+from aigc_hooks.saving.manifests import keep_manifests
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound
 from aigc_hooks.styles import VideoStyle
@@ -89,7 +90,7 @@ class Film(Drawable):
     Attributes:
         source: Where it comes from.
         target: Where it goes.
-        findings: The implicit labels that it carries already.
+        reading: What it carries already.
         overlays: The label for each stream of pictures, by its number in the file; filled when it is rendered.
         style: Which pictures show it.
         first: The first picture of each stream, likewise.
@@ -97,7 +98,7 @@ class Film(Drawable):
 
     source: Path
     target: Path
-    findings: list[Finding]
+    reading: Reading
     overlays: dict[int, Overlay] = field(default_factory=dict)
     style: VideoStyle = field(default_factory=VideoStyle)
     first: dict[int, Any] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class Film(Drawable):
                 f"{target}: a film keeps its container, by its name one of {', '.join(_CONTAINERS)}, and the names are "
                 f"{source.name!r} and {target.name!r}; name both alike"
             )
-        return cls(source, target, list(read_label(source).findings))
+        return cls(source, target, read_label(source))
 
     def draw(self, provider: Provider) -> None:
         """Makes the label for its pictures.
@@ -168,6 +169,7 @@ class Film(Drawable):
         with tempfile.TemporaryDirectory(dir=self.target.parent, prefix=".aigc_hooks") as folder:
             made = self.source
             if self.overlays:
+                keep_manifests(self.source, self.reading, provider.on_signed_content)
                 made = Path(folder) / f"film{self.source.suffix.lower()}"
                 av = pyav.library()
                 try:
@@ -179,7 +181,7 @@ class Film(Drawable):
             if label is not None:
                 with made.open("rb") as stream:
                     label = bound(label, provider, stream, made)
-                write_label(made, label, output=self.target)
+                write_label(made, label, output=self.target, on_signed_content=provider.on_signed_content)
             elif made != self.source:
                 made.replace(self.target)
             elif self.source != self.target:

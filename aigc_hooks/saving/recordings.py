@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Finding
+from aigc_hooks.artifact import Reading
 from aigc_hooks.codecs import m4a, pyav
 from aigc_hooks.codecs.adts import ADTS
 from aigc_hooks.codecs.mp3 import MP3, behind_tags
@@ -22,6 +22,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.saving.manifests import keep_manifests
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound
 
@@ -32,8 +33,11 @@ _BLOCK = 1 << 20
 MAX_SAMPLES = 1 << 31
 """Most samples, of all channels together, of a file that is decoded: half a day of stereo at 24 kHz."""
 
-# Chunks that hold the samples, say how they are laid, or are filling; texts about the sound are copied.
-_KEPT_CHUNKS = frozenset((b"fmt ", b"data", b"fact", b"ds64", b"LIST", b"PEAK", b"JUNK", b"PAD ", b"FLLR", b"AIGC"))
+# Chunks that hold the samples, say how they are laid, or are filling; texts about the sound are copied. Of a C2PA
+# manifest it is said before it is lost.
+_KEPT_CHUNKS = frozenset(
+    (b"fmt ", b"data", b"fact", b"ds64", b"LIST", b"PEAK", b"JUNK", b"PAD ", b"FLLR", b"AIGC", b"C2PA")
+)
 _RIFF = ("WAV", "WAVEX", "RF64")
 _PLAIN = (*_RIFF, "AIFF")
 _SPLICED: dict[str, type[MP3 | ADTS | Opus]] = {"MPEG_LAYER_III": MP3, "AAC": ADTS, "OPUS": Opus}
@@ -66,7 +70,7 @@ class Recording:
         target: Where it goes.
         samples: (N,) or (N,C), integers where the file holds such.
         rate: Samples a second.
-        findings: The implicit labels that it carries already.
+        reading: What it carries already.
         form: Container, encoding and byte order, as soundfile names them.
     """
 
@@ -74,7 +78,7 @@ class Recording:
     target: Path
     samples: Any
     rate: int
-    findings: list[Finding]
+    reading: Reading
     form: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -86,7 +90,7 @@ class Recording:
             CarrierError: It is damaged, is empty, or holds what would be lost.
             OSError: It cannot be read.
         """
-        findings = read_label(source).findings
+        reading = read_label(source)
         if target.suffix.lower() != source.suffix.lower():
             raise UnsupportedCarrierError(
                 f"{target}: a sound file keeps its format, and the copy is named {target.suffix!r}, not "
@@ -97,7 +101,7 @@ class Recording:
             m4a.bitrate(source)  # refuses what it cannot label, before it is decoded
         samples, rate, form = _decoded_by_pyav(source, by_pyav) if by_pyav else _decoded(source)
         _refuse_losses(source)
-        return cls(source, target, samples, rate, list(findings), form)
+        return cls(source, target, samples, rate, reading, form)
 
     def save(self, samples: Any, label: Label | None, provider: Provider) -> None:
         """Writes the file with other samples and its label, whole or not at all; tags are kept.
@@ -114,10 +118,11 @@ class Recording:
             if label is not None:
                 with self.source.open("rb") as stream:
                     label = bound(label, provider, stream)
-                write_label(self.source, label, output=self.target)
+                write_label(self.source, label, output=self.target, on_signed_content=provider.on_signed_content)
             elif self.source != self.target:
                 shutil.copyfile(self.source, self.target)
             return
+        keep_manifests(self.source, self.reading, provider.on_signed_content)
         spliced = _SPLICED.get(self.form["subtype"])
         if self.form["format"] == "M4A":
             made = self._packed(samples, label)

@@ -111,7 +111,7 @@ class Export:
             return
         if file is None:
             path = Path(self.target)
-            put(path, path, found[0], durable=False)  # nor does who wrote it wait for the disk
+            put(path, found[0])  # nor does who wrote it wait for the disk
             form = path.suffix
             record = AuditRecord.now("labelled", "video", source="save", label=found[0], places=[f"{form} file"])
             hooks(found[1]).audit(record, found[1])

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from aigc_hooks.artifact import SNIFFED, Carrier, Finding
+from aigc_hooks.artifact import SNIFFED, Carrier, Finding, Reading
 from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import field, markdown
 from aigc_hooks.labels import DEGREES, Label
@@ -18,10 +18,17 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.documents import TextFile
+from aigc_hooks.saving.manifests import OnSignedContent, keep_manifests
 from aigc_hooks.security.signing import bound
 
 
-def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
+def write_label(
+    path: str | os.PathLike[str],
+    label: Label,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    on_signed_content: OnSignedContent = "raise",
+) -> Path:
     """Writes the implicit label into a file, losslessly: nothing is decoded, and every other byte of content stays.
 
     It puts no explicit label on the content; ``label(Path(…))`` does both where it can. The format is told by the
@@ -31,12 +38,15 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
         path: The file.
         label: The label; it takes the place of this producer's own.
         output: Where the labelled file goes; None writes it in place.
+        on_signed_content: Of a file that holds a C2PA manifest, whose digests a label breaks: ``"raise"`` leaves it
+            alone, ``"warn"`` writes the label with a warning. The manifest stays where it is, and verifies no longer.
 
     Returns:
         The path of the labelled file.
 
     Raises:
         ForeignLabelError: The file holds another producer's label (Measures, article 10).
+        SignedContentError: The file holds a C2PA manifest: write the AIGC label first, sign with C2PA after.
         UnsupportedCarrierError: The format is not known, or is not written this way.
         CarrierError: The file is damaged.
         LabelError: The label did not arrive; the old file is as it was.
@@ -44,20 +54,29 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
     """
     target = Path(output if output is not None else path)
     # There is something to lose only where there is a file.
-    return put(Path(path), target, label, durable=target.exists())
+    return _write(Path(path), target, label, _refuse_foreign, on_signed_content, durable=target.exists())
 
 
-def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
-    """``write_label``, where the caller says whether to wait until the disk has the file."""
-    return _write(source, target, label, _refuse_foreign, durable=durable)
+def put(path: Path, label: Label) -> None:
+    """``write_label`` to a file that was just written, without waiting until the disk has it."""
+    _write(path, path, label, _refuse_foreign, "raise", durable=False)
 
 
 Finish = Callable[[Label, BinaryIO, Path], Label]
 """Makes a label whole, such as by its signature, once it stands in its file: ``(label, stream, path) -> label``."""
 
 
-def put_signed(source: Path, target: Path, label: Label, provider: Provider) -> Path:
+def put_signed(
+    source: Path, target: Path, label: Label, provider: Provider, *, before: Callable[[Label], None] | None = None
+) -> Path:
     """``write_label`` with the signed digest of the file's content, where the provider has a key.
+
+    Args:
+        source: The file.
+        target: Where the labelled file goes.
+        label: The label.
+        provider: The settings.
+        before: Called with the label when the labelled file is complete, and has not taken its place yet.
 
     Raises:
         ConfigError: The key cannot be used.
@@ -66,7 +85,9 @@ def put_signed(source: Path, target: Path, label: Label, provider: Provider) -> 
     def finish(label: Label, stream: BinaryIO, path: Path) -> Label:
         return bound(label, provider, stream, path)
 
-    return _write(source, target, label, _refuse_foreign, durable=target.exists(), finish=finish)
+    signed = provider.on_signed_content
+    durable = target.exists()
+    return _write(source, target, label, _refuse_foreign, signed, durable=durable, finish=finish, before=before)
 
 
 def pass_on(
@@ -74,6 +95,7 @@ def pass_on(
     label: Label,
     *,
     output: str | os.PathLike[str] | None = None,
+    on_signed_content: OnSignedContent = "raise",
     finish: Finish | None = None,
     before: Callable[[Label], None] | None = None,
 ) -> Label:
@@ -86,6 +108,7 @@ def pass_on(
         label: The label. Where the file holds one, its producer, number and first reserved code are those of the file,
             and it says no less about the content.
         output: Where the labelled file goes; None writes it in place.
+        on_signed_content: As of ``write_label``.
         finish: Makes the platform's elements whole.
         before: Called with the label when the labelled file is complete, and has not taken its place yet.
 
@@ -93,6 +116,7 @@ def pass_on(
         The label that the file holds now.
 
     Raises:
+        SignedContentError: The file holds a C2PA manifest.
         ForeignLabelError: The label would change what is the producer's, or say less than the file's (Measures, article
             10); or the file's cannot be read.
         UnsupportedCarrierError: The format is not known, or is not written this way.
@@ -110,7 +134,10 @@ def pass_on(
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
         _write_markdown(source, target, label, finished, before)
     else:
-        _write(source, target, label, _refuse_change, durable=target.exists(), finish=finished, before=before)
+        durable = target.exists()
+        _write(
+            source, target, label, _refuse_change, on_signed_content, durable=durable, finish=finished, before=before
+        )
     return made[-1]
 
 
@@ -118,7 +145,8 @@ def _write(
     source: Path,
     target: Path,
     label: Label,
-    check: Callable[[Path, Label], Sequence[Finding]],
+    check: Callable[[Path, Reading, Label], Sequence[Finding]],
+    on_signed_content: OnSignedContent,
     *,
     durable: bool,
     finish: Finish | None = None,
@@ -128,7 +156,8 @@ def _write(
         carrier = _carrier(stream, source)
         write = carrier.write
         assert write is not None
-        others = check(source, label)
+        reading = read_label(source)
+        others = check(source, reading, label)
         with replacing(target, durable=durable) as made:
             file = cast(BinaryIO, made)
             stream.seek(0)
@@ -143,6 +172,8 @@ def _write(
                 write(stream, file, _with_others(whole, others))
                 _check(file, target, whole)
             file.seek(0, 2)
+            if whole != reading.label or not reading.conforms:  # else the file stays as it is
+                keep_manifests(source, reading, on_signed_content)
             if before is not None:
                 before(whole)
     return target
@@ -170,7 +201,7 @@ def _write_markdown(
 ) -> None:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
     file = TextFile.open(source, target)
-    findings = _refuse_change(source, label)
+    findings = _refuse_change(source, read_label(source), label)
     if _with_others(label, findings) != label.to_json():
         raise ForeignLabelError(
             f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
@@ -187,8 +218,8 @@ def _write_markdown(
     file.save()
 
 
-def _refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:
-    for finding in read_label(path).findings:
+def _refuse_foreign(path: Path, reading: Reading, label: Label) -> Sequence[Finding]:
+    for finding in reading.findings:
         if finding.label is not None and finding.label.content_producer != label.content_producer:
             raise ForeignLabelError(
                 f"{path} already holds the label of {finding.label.content_producer!r} ({finding.place}), which "
@@ -198,10 +229,9 @@ def _refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:
     return ()
 
 
-def _refuse_change(path: Path, label: Label) -> Sequence[Finding]:
+def _refuse_change(path: Path, reading: Reading, label: Label) -> Sequence[Finding]:
     """The labels of a file whose producer's part a new label keeps."""
-    findings = read_label(path).findings
-    for finding in findings:
+    for finding in reading.findings:
         found = finding.label
         if found is None:
             raise ForeignLabelError(
@@ -216,7 +246,7 @@ def _refuse_change(path: Path, label: Label) -> Sequence[Finding]:
                 f"own elements (Measures, articles 6 and 10), and not make it {label.to_json()}",
                 stage="write_metadata",
             )
-    return findings
+    return reading.findings
 
 
 def _producers(label: Label) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from aigc_hooks.folders.pool import Crash, cores, spread
+from aigc_hooks.folders.pool import _NEEDED, WORTH_A_PROCESS, Crash, cores, spread
 
 
 def double(number: int) -> int:
@@ -28,6 +32,32 @@ def test_an_item_that_kills_its_process_is_told_and_the_others_go_on() -> None:
     assert len(found) == len(items)
     assert {number for number, answer in found.items() if isinstance(answer, Crash)} == {2, 5}
     assert [found[number] for number in range(6, len(items))] == [2 * item for item in items[6:]]
+
+
+def test_what_they_need_is_loaded_for_large_folders_only(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for number in range(WORTH_A_PROCESS - 1):
+        (tmp_path / "below" / f"{number}.txt").touch()
+    assert not _is_running(tmp_path, 2)
+    (tmp_path / "one more.txt").touch()
+    assert _is_running(tmp_path, 2)
+    assert not _is_running(tmp_path, 1)
+    assert not _is_running(tmp_path / "one more.txt", 2)
+
+
+def _is_running(place: Path, jobs: int) -> bool:
+    """Whether a fresh process has the other one beside it, that loads."""
+    script = (
+        "import sys; from multiprocessing import forkserver; from aigc_hooks.folders.pool import prepare\n"
+        "prepare([sys.argv[1]], int(sys.argv[2])); print(forkserver._forkserver._forkserver_pid is not None)"
+    )
+    command = [sys.executable, "-c", script, str(place), str(jobs)]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout == "True\n"
+
+
+def test_what_they_need_can_be_loaded() -> None:
+    for name in _NEEDED:  # what cannot be is passed over in silence
+        assert importlib.import_module(name)
 
 
 def test_cores_are_those_that_this_process_may_use() -> None:
