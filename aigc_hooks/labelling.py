@@ -133,6 +133,8 @@ def labelled(content: Any, provider: Provider, source: str = "", rate: int | Non
     if (held := sound_in(content)) is not None:
         return _held(content, held, provider, source, rate)
     if isinstance(content, (list, tuple)) and not (rate is not None and is_samples(content)):
+        if rate is not None and not content:
+            raise UnsupportedOutputError("the list is empty: there is no sound in it to label", stage="detect")
         items = [labelled(item, provider, source, rate) for item in content]
         if isinstance(content, list):
             content[:] = items

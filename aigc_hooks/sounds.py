@@ -9,8 +9,9 @@ with the label at the end only, the last ones, and those before.
 The first decide whether it is one of ours, all together which one: voices begin alike. It is found again after
 ``asarray``, ``tolist`` and a round trip through torch, as integers or floating point of any size, louder, fainter,
 faded and inverted, in any layout, one channel or the mean of all, one sound of a batch, with more sound behind, a
-little silence before, or the end cut off. It is not after resampling, mixing, filtering or lossy coding, nor in another
-process, unless that was forked since.
+little silence before, or the end cut off. After resampling, mixing, filtering or lossy coding it is known by its
+envelope (``aigc_hooks.envelopes``), if its label can be heard and it gets louder and fainter, as speech does. It is not
+known at another speed, nor in another process, unless that was forked since.
 
 Sound that got no label that can be heard, for a user asked for it so, is known by its own beginning; all of the print
 must be found then. Silence is not known again.
@@ -23,6 +24,7 @@ import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from aigc_hooks import envelopes
 from aigc_hooks.errors import LabelError
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
@@ -54,12 +56,17 @@ _CHUNK = 256
 
 
 class _Print(NamedTuple):
-    """What is kept of one sound: its first samples that can be heard, how many, later ones, and the silence before."""
+    """What is kept of one sound: its first samples that can be heard, how many, later ones, and the silence before.
+
+    And its envelope, and how many steps that has.
+    """
 
     head: Any
     heard: int
     places: Any
     silence: int
+    envelope: Any
+    steps: int
 
 
 class _Shelf:
@@ -71,6 +78,8 @@ class _Shelf:
         self.entries: list[tuple[Label, Provider, _Print]] = []
         self.heads: Any = None
         self.counts: Any = None
+        self.envelopes: Any = None
+        self.steps: Any = None
 
     def add(self, found: _Print, label: Label, provider: Provider) -> None:
         import numpy
@@ -89,19 +98,33 @@ class _Shelf:
                 size = min(max(64, 2 * at), MOST)
                 heads: Any = numpy.zeros((size, _HEAD), numpy.float32)
                 counts: Any = numpy.zeros(size, numpy.intp)
+                curves: Any = numpy.zeros((size, len(found.envelope)), numpy.float32)
+                steps: Any = numpy.zeros(size, numpy.intp)
                 if at:
                     heads[:at], counts[:at] = self.heads, self.counts
-                self.heads, self.counts = heads, counts
+                    curves[:at], steps[:at] = self.envelopes, self.steps
+                self.heads, self.counts, self.envelopes, self.steps = heads, counts, curves, steps
             self.entries.append((label, provider, found))
         self.entries[at] = (label, provider, found)
         self.heads[at], self.counts[at] = found.head, found.heard
+        self.envelopes[at], self.steps[at] = found.envelope, found.steps
+
+    def alike(self, sound: Any, rate: int) -> tuple[float, Label, Provider] | None:
+        """The print whose envelope is that of a sound, at whatever rate."""
+        order = self._order()
+        is_one, likeness, place = envelopes.likest(sound, rate, self.envelopes[order], self.steps[order])
+        return (likeness, *self.entries[order[place]][:2]) if is_one else None
+
+    def _order(self) -> list[int]:
+        """Where the prints are, the newest first."""
+        newest = self.made % MOST if self.made > MOST else len(self.entries)
+        return [(newest - 1 - n) % len(self.entries) for n in range(len(self.entries))]
 
     def best(self, sound: Any, onset: int | None) -> tuple[float, Label, Provider] | None:
         """The print that is most like the content of a sound, the newest of equals."""
         import numpy
 
-        newest = self.made % MOST if self.made > MOST else len(self.entries)
-        order = [(newest - 1 - n) % len(self.entries) for n in range(len(self.entries))]
+        order = self._order()
         if onset is None:
             found = next((n for n in order if not self.counts[n]), None)
             return None if found is None else (_ALIKE, *self.entries[found][:2])
@@ -205,6 +228,7 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
     if not _shelves:
         return None
     best: tuple[float, Label, Provider] | None = None
+    heard: dict[AudioStyle, list[tuple[Any, float]]] = {}
     for (own, style), shelf in reversed(list(_shelves.items())):
         if not _is(own, rate):
             continue
@@ -212,6 +236,8 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
             parts = _parts(audio, own, style)
         except LabelError:
             return None
+        if style is not None:
+            heard[style] = parts
         with _lock:
             for part, amplitude in parts:
                 found = shelf.best(part, _onset(part, amplitude))
@@ -221,7 +247,35 @@ def label_of(audio: Any, rate: int) -> tuple[Label, Provider] | None:
                     best = found
                 if found is not None:
                     break
+    if best is None:
+        best = _alike(audio, rate, heard)
     return best[1:] if best else None
+
+
+def _alike(
+    audio: Any, rate: Any, heard: dict[AudioStyle, list[tuple[Any, float]]]
+) -> tuple[float, Label, Provider] | None:
+    """A sound whose samples have become others; ``heard`` is what is beside its labels, as far as that is known."""
+    from aigc_hooks.explicit.samples import check_rate
+
+    try:
+        told = check_rate(rate)
+    except LabelError:
+        return None
+    best: tuple[float, Label, Provider] | None = None
+    for (_, style), shelf in reversed(list(_shelves.items())):
+        if style is None:
+            continue
+        try:
+            parts = heard[style] if style in heard else heard.setdefault(style, _parts(audio, told, style))
+        except LabelError:
+            return None
+        with _lock:
+            for part, _ in parts:
+                found = shelf.alike(part, told)
+                if found is not None and (best is None or found[0] > best[0]):
+                    best = found
+    return best
 
 
 def _is(own: int, rate: Any) -> bool:
@@ -246,11 +300,12 @@ def _print(part: Any, amplitude: float, rate: int) -> _Print:
     head: Any = numpy.zeros(_HEAD, numpy.float32)
     onset = _onset(part, amplitude)
     if onset is None or len(part) - onset < _LEAST:
-        return _Print(head, 0, head[:0].reshape(0, _SIZE), len(part) if onset is None else onset)
+        nothing = head[:0].reshape(0, _SIZE)
+        return _Print(head, 0, nothing, len(part) if onset is None else onset, *envelopes.envelope(part, rate))
     first = part[onset : onset + _HEAD]
     size = numpy.float32(numpy.linalg.norm(first))
     head[: len(first)] = first / size
-    return _Print(head, len(first), _later(part, onset, rate) / size, onset)
+    return _Print(head, len(first), _later(part, onset, rate) / size, onset, *envelopes.envelope(part, rate))
 
 
 def _later(part: Any, onset: int, rate: int) -> Any:

@@ -6,6 +6,7 @@ with ModelServer(lambda request: Reply("The capital is Paris.")) as server:
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -46,6 +47,10 @@ class Reply:
     def pieces(self) -> list[str]:
         """The text as a stream sends it: words, each with the space before it."""
         return re.findall(r"\s*\S+|\s+\Z", self.text)
+
+    def sound(self) -> list[bytes]:
+        """The sound as a stream sends it."""
+        return [self.audio[at : at + _PIECE] for at in range(0, len(self.audio), _PIECE)]
 
 
 class ModelServer:
@@ -115,7 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._json(200, _response(request, reply, "completed"))
         elif self.path.partition("?")[0].endswith("/audio/speech"):
-            self._sound(reply)
+            if request.get("stream_format") == "sse":
+                self._events(_speech_events(reply), reply)
+            else:
+                self._sound(reply)
         else:
             self._json(404, {"error": {"message": f"no such path: {self.path}", "type": "invalid_request_error"}})
 
@@ -153,9 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")  # a client that would send its next request here must know
         self.end_headers()
-        pieces = [reply.audio[at : at + _PIECE] for at in range(0, len(reply.audio), _PIECE)]
         try:
-            for piece in pieces[: reply.breaks_after]:
+            for piece in reply.sound()[: reply.breaks_after]:
                 self._chunk(piece)
                 time.sleep(reply.pause)
             if reply.breaks_after is None:
@@ -166,6 +173,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
+
+
+def _speech_events(reply: Reply) -> Iterator[Any]:
+    for piece in reply.sound()[: reply.breaks_after]:
+        yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
+    if reply.breaks_after is None:
+        yield {"type": "speech.audio.done", "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
 
 
 _USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}

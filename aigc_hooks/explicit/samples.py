@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from aigc_hooks.errors import LabelError
-from aigc_hooks.media import is_array, is_tensor, time_axis
+from aigc_hooks.media import host, is_array, is_tensor, time_axis
 
 LEAST_RATE, MOST_RATE = 8_000, 192_000
 """Sampling rates that are labelled, in Hz."""
@@ -22,11 +22,14 @@ INTEGER_RANGE = 32.0
 _FULL_SCALE = {"uint8": 128.0, "int8": 128.0, "int16": 32768.0, "int32": 2147483648.0}
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "float96", "float128")
 
-_CERTAIN = 0.1
-"""Mean square below which floating-point samples are between -1 and 1, or silent: no need to look for their peak."""
+_LARGEST = 3.4e38
+"""Samples beyond this are no numbers: 32 bits hold none."""
+
+_ROW = 2048
+"""How many samples go into one sum, when all are looked at."""
 
 # How loud sound is where there is some, is told by the middle of so many frames of so many samples.
-_FRAMES, _FRAME = 64, 256
+_FRAMES, _FRAME = 32, 256
 _ACTIVE = 1e-3
 """Least power of a frame that counts as sound, against the loudest frame: 30 dB below it."""
 
@@ -163,10 +166,14 @@ def window(samples: Any, count: int, place: str) -> Any:
 
 def as_floats(part: Any) -> Any:
     """A part of samples as a float32 array on the host, with silence at 0."""
+    import numpy
+
     zero = middle(part)
     if is_tensor(part):
         part = part.detach().float().cpu().numpy()
-    part = part.astype("float32", copy=False)
+    if part.dtype != "float32":
+        with numpy.errstate(over="ignore"):  # what does not fit is refused as infinite
+            part = part.astype("float32")
     return part - part.dtype.type(zero) if zero else part
 
 
@@ -176,19 +183,47 @@ def loudness(samples: Any) -> tuple[float, float]:
     Raises:
         LabelError: A sample is NaN or infinite.
     """
+    import numpy
+
     scale = _FULL_SCALE.get(kind_of(samples), 1.0)
-    if not is_integer(samples):
-        numbers = samples
-        if kind_of(samples) not in ("float32", "float64"):
-            numbers = samples.float() if is_tensor(samples) else samples.astype("float32")
-        flat = numbers.reshape(-1) if is_tensor(samples) else numbers.ravel(order="K")
-        # One product tells whether all of it is numbers: it is the fastest look at them all.
-        size = float(flat @ flat) / len(flat)
-        if not math.isfinite(size):
-            raise no_numbers()
-        if size > _CERTAIN and max(float(flat.max()), -float(flat.min())) > INTEGER_RANGE:
+    with numpy.errstate(all="ignore"):  # what is no number is refused
+        loud = _active(samples)
+        if not is_integer(samples) and _peak(samples, loud) > INTEGER_RANGE:
             scale = 32768.0
-    return _active(samples) / scale, scale
+    return loud / scale, scale
+
+
+def _peak(samples: Any, loud: float) -> float:
+    """The peak of floating-point samples where it may be beyond their usual range, and 0 where it is not.
+
+    All are looked at once, which is the least that finds what is no number: they are multiplied with those a row later,
+    and added up. Where one is none, a sum is none; where they are integers by their range, sums are large.
+
+    Raises:
+        LabelError: A sample is NaN or infinite.
+    """
+    numbers = host(samples)
+    if kind_of(numbers) not in ("float32", "float64"):
+        numbers = numbers.float() if is_tensor(numbers) else numbers.astype("float32")
+    flat = numbers.reshape(-1) if is_tensor(numbers) else numbers.ravel(order="K")
+    whole = len(flat) // (2 * _ROW) * 2 * _ROW
+    pairs, rest = flat[:whole].reshape(-1, 2, _ROW), flat[whole:]
+    size = float(rest @ rest)
+    if whole:
+        size += float(abs(pairs[:, :1] @ pairs[:, 1, :, None]).max())
+    return 0.0 if size <= INTEGER_RANGE**2 and loud <= 1 else _range(flat)
+
+
+def _range(numbers: Any) -> float:
+    """The largest of numbers, whatever its sign.
+
+    Raises:
+        LabelError: One of them is NaN or infinite, or would be in 32 bits.
+    """
+    largest = max(float(numbers.max()), -float(numbers.min()))
+    if not largest <= _LARGEST:
+        raise no_numbers()
+    return largest
 
 
 def _active(samples: Any) -> float:
@@ -203,9 +238,10 @@ def _active(samples: Any) -> float:
     # A view of all frames, of which the beginnings are taken: whatever the length, little is looked at.
     parts = moved[..., : frames * step].reshape(*moved.shape[:-1], frames, step)[..., :_FRAME]
     part = as_floats(parts).reshape(-1, parts.shape[-1])
-    mean = part @ numpy.full(part.shape[1], 1 / part.shape[1], part.dtype)
-    power = numpy.maximum(numpy.einsum("ij,ij->i", part, part) / part.shape[1] - mean * mean, 0)
-    return math.sqrt(float(power[power >= _ACTIVE * power.max()].mean()))
+    mean = part.sum(axis=1) / part.shape[1]
+    power = numpy.einsum("ij,ij->i", part, part) / part.shape[1] - mean * mean
+    heard = power[power >= max(_ACTIVE * float(power.max()), 0.0)]
+    return math.sqrt(float(heard.sum()) / len(heard)) if len(heard) else 0.0
 
 
 def no_numbers() -> LabelError:

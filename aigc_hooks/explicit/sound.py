@@ -94,17 +94,29 @@ def put(audio: Any, rate: int, provider: Provider, places: tuple[str, ...]) -> A
     loud, scale = loudness(samples)
     level = min(max(_BESIDE_LOUDNESS * loud, _QUIETEST), _LOUDEST)
     wave = _wave(samples, level, scale, rate, provider.audio)
-    pause = round(rhythm.PAUSE * provider.audio.unit * rate)
-    blocks = {place: _block(samples, axis, wave, pause, place) for place in places}
-    parts = [part for part in (blocks.get("start"), samples, blocks.get("end")) if part is not None]
+    more = len(wave) + round(rhythm.PAUSE * provider.audio.unit * rate)
+    count = samples.shape[axis]
+    begin = more if "start" in places else 0
+    size = [*samples.shape]
+    size[axis] = begin + count + (more if "end" in places else 0)
     if is_tensor(samples):
         import torch
 
-        return torch.cat([audio if part is samples else part for part in parts], dim=axis)
-    import numpy
+        made = samples.new_empty(size)
+        wave = torch.from_numpy(wave).to(samples.device, samples.dtype)
+    else:
+        import numpy
 
-    joined = numpy.concatenate(parts, axis=axis).astype(samples.dtype, copy=False)  # in its byte order
-    return joined.tolist() if isinstance(audio, list) else joined
+        made = numpy.empty(size, samples.dtype)
+    along = made.swapaxes(axis, -1)  # a view, with time last
+    along[..., begin : begin + count] = samples.swapaxes(axis, -1)
+    for place in places:
+        at = 0 if place == "start" else begin + count
+        silent = at + len(wave) if place == "start" else at
+        heard = at if place == "start" else at + more - len(wave)
+        along[..., silent : silent + more - len(wave)] = middle(samples)
+        along[..., heard : heard + len(wave)] = wave
+    return made.tolist() if isinstance(audio, list) else made
 
 
 def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> list[tuple[Any, float]]:
@@ -166,26 +178,10 @@ def _wave(samples: Any, level: float, scale: float, rate: int, style: AudioStyle
     if style.kind == "voice":
         level = min(level, _PEAK / float(numpy.abs(wave).max()))
     wave = wave * numpy.float32(level * scale)
-    return wave.round() if is_integer(samples) else wave
-
-
-def _block(samples: Any, axis: int, wave: Any, pause: int, place: str) -> Any:
-    """The label and the pause, shaped like the samples."""
-    import numpy
-
-    whole: Any = numpy.zeros(len(wave) + pause, numpy.float32)
-    whole[: len(wave)] = wave
-    if place == "end":
-        whole = numpy.roll(whole, pause)
-    if zero := middle(samples):
-        whole += zero
-    shape, size = [1] * samples.ndim, [*samples.shape]
-    shape[axis] = size[axis] = len(whole)
-    if is_tensor(samples):
-        import torch
-
-        return torch.from_numpy(whole).to(samples.device, samples.dtype).reshape(shape).expand(size)
-    return numpy.broadcast_to(whole.astype(samples.dtype, copy=False).reshape(shape), size)
+    if not is_integer(samples):
+        return wave
+    zero = middle(samples)
+    return wave.round() + zero if zero else wave.round()
 
 
 def _found(mono: Any, prompt: Any, rate: int, style: AudioStyle, place: str) -> tuple[int, int] | None:

@@ -133,9 +133,9 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         return  # it is on its way to its file
     if artifact.modality == "audio":
         if artifact.rate:
-            from aigc_hooks.saving import teaching
+            from aigc_hooks.saving import teaching, torch_sound
 
-            teaching.install()
+            teaching.install(torch_sound.TEACHERS)
             bare = artifact.exemption is not None and not artifact.visible
             sounds.remember(artifact.content, int(artifact.rate), label, provider, bare=bare)
             _place(artifact, "memory")

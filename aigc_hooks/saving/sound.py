@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
         LabelError: It did not arrive.
     """
     label, provider = found
-    path = Path(file) if isinstance(file, (str, Path)) else None
+    path = Path(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
     label = _bound(label, provider, file, path)
     if path is not None and form in ("WAV", "WAVEX"):
         with path.open("r+b") as opened:

@@ -125,10 +125,10 @@ def _soundfile_write(original: Callable[..., Any], self: Any, data: Any) -> Any:
 def _soundfile_close(original: Callable[..., Any], self: Any) -> Any:
     written: _Written | None = vars(self).pop("_aigc_hooks", None)
     found = written.look(self.samplerate) if written and not written.refused and not self.closed else None
+    if found is None:
+        return original(self)  # also of one that could not be opened, which has no name
     name, form = self.name, self.format
     result = original(self)
-    if found is None:
-        return result
     if form not in _HOLDING:
         refuse(found, form, name)
     elif isinstance(name, int):

@@ -20,8 +20,10 @@ from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.labelling import review
 from aigc_hooks.provider import Provider, active
+from aigc_hooks_tts.events import SpeechEvents
 
 _SPEECH = "/audio/speech"
+_EVENTS = "text/event-stream"
 _RATE = 24_000
 """Of samples without a header (``response_format="pcm"``), as the service documents it; others tell ``sample_rate``."""
 
@@ -60,14 +62,7 @@ def _check(options: Any) -> None:
         UnsupportedOutputError: It is neither.
     """
     path = "/" + str(options.url).partition("?")[0].strip("/")
-    if path == _SPEECH:
-        if _body(options).get("stream_format") == "sse":
-            raise UnsupportedOutputError(
-                "stream_format='sse' sends the sound in events, which are not labelled: leave it away and stream the "
-                "bytes, as with_streaming_response does",
-                stage="detect",
-            )
-    elif not any(path == passed or path.startswith(f"{passed}/") for passed in _PASSED):
+    if path != _SPEECH and not any(path == passed or path.startswith(f"{passed}/") for passed in _PASSED):
         raise _refused(path)
 
 
@@ -118,7 +113,10 @@ def _labelled(client: Any, options: Any, response: Any, provider: Provider) -> A
         return response
     body = _body(options)
     rate = int(body.get("sample_rate") or _RATE) if body.get("response_format") == "pcm" else None
-    sound = EncodedSound(provider, type(client).__name__, rate)
+    source = type(client).__name__
+    encoded = EncodedSound(provider, source, rate)
+    in_events = response.headers.get("content-type", "").partition(";")[0].strip().lower() == _EVENTS
+    sound = SpeechEvents(encoded, source) if in_events else encoded
     headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OLD_HEADERS]
     kind: Any = type(response)
     if response.is_closed:  # it has been read
@@ -132,7 +130,7 @@ def _labelled(client: Any, options: Any, response: Any, provider: Provider) -> A
     return made
 
 
-def _stream(response: Any, sound: EncodedSound) -> Any:
+def _stream(response: Any, sound: EncodedSound | SpeechEvents) -> Any:
     """The body of a response that has not been read, labelled on its way."""
     library: Any = sys.modules[type(response).__module__.partition(".")[0]]
 
@@ -157,7 +155,7 @@ def _stream(response: Any, sound: EncodedSound) -> Any:
             async for piece in response.aiter_bytes():
                 if data := await recorded(sound.put, piece):
                     yield data
-            if rest := await recorded(EncodedSound.end, sound):
+            if rest := await recorded(lambda ended: ended.end(), sound):
                 yield rest
 
         async def aclose(self) -> None:

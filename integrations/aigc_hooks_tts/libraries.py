@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aigc_hooks.artifact import Seam
-from aigc_hooks_tts.seams import attribute, fixed, returned, written, yielded
+from aigc_hooks_tts.seams import attribute, fixed, returned, streamed, written, yielded
 
 
 def _piper_samples(chunk: Any) -> Any:
@@ -51,20 +51,25 @@ LIBRARIES: Mapping[tuple[str, str], Mapping[str, Seam]] = {
     # synthesize_wav() goes through it.
     ("piper", "PiperVoice"): {"synthesize": yielded(attribute("sample_rate"), _piper_samples, _piper_chunk)},
     ("ChatTTS", "Chat"): {"infer": returned(fixed(24_000))},
-    # Removing silence encodes the file anew, without its label.
+    # It removes silence in the file alone.
     ("f5_tts", "F5TTS"): {
         "infer": written(
-            attribute("target_sample_rate"), "file_wave", lambda path, made: made, refused=("remove_silence",)
+            attribute("target_sample_rate"),
+            "file_wave",
+            lambda path, made: made,
+            text="gen_text",
+            rewritten="remove_silence",
         )
     },
     ("melo", "TTS"): {
-        "tts_to_file": written(attribute("hps.data.sampling_rate"), "output_path", lambda path, made: None)
+        "tts_to_file": written(attribute("hps.data.sampling_rate"), "output_path", lambda path, made: None, text="text")
     },
     ("cosyvoice", "CosyVoice"): _COSYVOICE,
     ("cosyvoice", "CosyVoice2"): _COSYVOICE,
     ("cosyvoice", "CosyVoice3"): _COSYVOICE,
-    # A stream of it ends with the whole once more.
+    # Its pieces are in the range of 16-bit integers.
     ("indextts", "IndexTTS2"): {
-        "infer": written(fixed(22_050), "output_path", lambda path, made: path, refused=("stream_return",))
+        "infer": written(fixed(22_050), "output_path", lambda path, made: path, text="text", streaming="stream_return"),
+        "infer_generator": streamed(fixed(22_050), "output_path", lambda path, made: path, text="text"),
     },
 }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Call, Seam
-from aigc_hooks.errors import UnsupportedOutputError
+from aigc_hooks.errors import UnsupportedCarrierError, UnsupportedOutputError
 from aigc_hooks.functions import Release
 from aigc_hooks.labelling import passed, review, save
-from aigc_hooks.media import is_samples
+from aigc_hooks.media import is_samples, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
@@ -121,7 +125,15 @@ def yielded(rate: Rate, samples: Callable[[Any], Any], other: Callable[[Any, Any
     return seam
 
 
-def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refused: tuple[str, ...] = ()) -> Seam:
+def written(
+    rate: Rate,
+    parameter: str,
+    answer: Callable[[Any, Any], Any],
+    *,
+    text: str,
+    rewritten: str = "",
+    streaming: str = "",
+) -> Seam:
     """A method that writes a file where it is given a path, and returns the sound where it is not.
 
     It is asked for the sound, which is labelled and written with both labels.
@@ -130,7 +142,10 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
         rate: Of the object.
         parameter: Takes the path.
         answer: What it returns where it has written, of the path and the labelled sound.
-        refused: Parameters that take the label away again, or hand out sound that it did not reach.
+        text: The parameter that takes what is to be spoken.
+        rewritten: A parameter by which the file gets other sound than what is returned: the library writes that file,
+            elsewhere, and its sound is labelled too.
+        streaming: A parameter by which the sound comes in pieces.
     """
 
     def seam(method: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
@@ -141,38 +156,156 @@ def written(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], refus
             if _speaking.get() is self:
                 return method(self, *args, **kwargs)
             _reviewed(self, args, kwargs, provider)
-            source = type(self).__name__
             bound = signature.bind(self, *args, **kwargs)
-            for name in refused:
-                if bound.arguments.get(name):
-                    raise UnsupportedOutputError(
-                        f"{source}: {name}={bound.arguments[name]!r} makes sound that the label would not reach: leave "
-                        "it away",
-                        stage="detect",
-                    )
-            path = bound.arguments.get(parameter)
-            if path is not None and not isinstance(path, (str, os.PathLike)):
-                raise UnsupportedOutputError(
-                    f"{source}: {parameter}={path!r} is no path of a file: call it without, and save() what it returns",
-                    stage="detect",
-                )
-            bound.arguments[parameter] = None
-            with speaking(self):
-                speak = functools.partial(method, self)
-                settings = in_own_voice(provider, self, speak, bound.args[1:], bound.kwargs, rate(self))
-                output = method(*bound.args, **bound.kwargs)
-            made = labelled_sound(output, settings, source, rate(self))
-            if path is None:
-                return made
-            parts = made if isinstance(made, tuple) else (made, rate(self))
-            save(
-                next(part for part in parts if is_samples(part)),
-                path,
-                rate=next(int(part) for part in parts if isinstance(part, int)),
-                provider=settings,
-            )
-            return answer(path, made)
+            path = _path(bound, parameter, type(self).__name__)
+            speech = _Speech(type(self).__name__, _in_voice_of(method, bound, text, provider, self, rate), rate(self))
+            if streaming and bound.arguments.get(streaming):
+                return speech.pieces(_spoken(method, bound, self), path, answer)
+            if rewritten and path is not None and bound.arguments.get(rewritten):
+                with tempfile.TemporaryDirectory() as folder:
+                    part = bound.arguments[parameter] = str(Path(folder) / f"sound{Path(path).suffix}")
+                    made = speech.labelled(_spoken(method, bound, self))
+                    speech.save_other(Path(part), path)
+            else:
+                made = speech.labelled(_spoken(method, bound, self))
+                if path is not None:
+                    speech.save(made, path)
+            return made if path is None else answer(path, made)
 
         return replacement
 
     return seam
+
+
+def streamed(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], *, text: str) -> Seam:
+    """A generator method that yields the pieces of a sound, or the whole, and writes a file where it is given a path.
+
+    Args:
+        rate: Of the object.
+        parameter: Takes the path.
+        answer: What it yields where it has written the whole, of the path and the labelled sound.
+        text: The parameter that takes what is to be spoken.
+    """
+
+    def seam(method: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
+        signature = inspect.signature(method)
+
+        @functools.wraps(method)
+        def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if _speaking.get() is self:
+                return method(self, *args, **kwargs)
+            _reviewed(self, args, kwargs, provider)
+            bound = signature.bind(self, *args, **kwargs)
+            path = _path(bound, parameter, type(self).__name__)
+            speech = _Speech(type(self).__name__, _in_voice_of(method, bound, text, provider, self, rate), rate(self))
+            return speech.pieces(_spoken(method, bound, self), path, answer)
+
+        return replacement
+
+    return seam
+
+
+def _path(bound: inspect.BoundArguments, parameter: str, source: str) -> Any:
+    """Takes the path of a file out of the arguments of a call.
+
+    Raises:
+        UnsupportedOutputError: It is something else.
+    """
+    path = bound.arguments.get(parameter)
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise UnsupportedOutputError(
+            f"{source}: {parameter}={path!r} is no path of a file: call it without, and save() what it returns",
+            stage="detect",
+        )
+    bound.arguments[parameter] = None
+    return path
+
+
+def _spoken(method: Callable[..., Any], bound: inspect.BoundArguments, obj: Any) -> Any:
+    with speaking(obj):
+        return method(*bound.args, **bound.kwargs)
+
+
+def _in_voice_of(
+    method: Callable[..., Any], bound: inspect.BoundArguments, text: str, provider: Provider, obj: Any, rate: Rate
+) -> Provider:
+    """Settings of a label in the voice of a call: other texts of it, such as paths, are left alone."""
+
+    def speak(said: Any, others: Mapping[str, Any]) -> Any:
+        again = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
+        again.arguments[text] = said
+        return _spoken(method, again, obj)
+
+    others = {name: value for name, value in bound.arguments.items() if name != text and value is not obj}
+    return in_own_voice(provider, obj, speak, [bound.arguments.get(text), others], {}, rate(obj))
+
+
+class _Speech:
+    """The sound of one call.
+
+    Args:
+        source: What makes it.
+        settings: Label it.
+        rate: Samples a second.
+    """
+
+    def __init__(self, source: str, settings: Provider, rate: int) -> None:
+        self._source = source
+        self._settings = settings
+        self._rate = rate
+
+    def labelled(self, output: Any) -> Any:
+        """The labelled output."""
+        return labelled_sound(output, self._settings, self._source, self._rate)
+
+    def save(self, made: Any, path: Any) -> None:
+        """Writes labelled sound."""
+        parts = made if isinstance(made, tuple) else (made, self._rate)
+        samples = next(part for part in parts if is_samples(part))
+        rate = next(int(part) for part in parts if isinstance(part, int))
+        save(samples, path, rate=rate, provider=self._settings)
+
+    def save_other(self, part: Path, path: Any) -> None:
+        """Labels the sound of a file that the library wrote, and writes it where it belongs."""
+        try:
+            import soundfile
+        except ImportError as error:
+            raise UnsupportedCarrierError(
+                f"{path}: to label it, it is read with soundfile: pip install 'aigc-hooks[audio]'"
+            ) from error
+        samples, rate = soundfile.read(part, dtype="int16")
+        self.save(self.labelled((samples, rate)), path)
+
+    def pieces(self, output: Any, path: Any, answer: Callable[[Any, Any], Any]) -> Iterator[Any]:
+        """The labelled pieces of a sound, and then its file; of the whole in one, what the method would yield."""
+        stream = SoundStream(self._settings, self._source, self._rate)
+        kept: list[Any] = []
+
+        def leaving(items: Iterator[Any]) -> Iterator[Any]:
+            for item in items:
+                if path is not None:
+                    kept.append(item)
+                yield item
+
+        with contextlib.closing(output):
+            for item in output:
+                if item is None or is_samples(item):
+                    yield from leaving(stream.put(item))
+                    continue
+                made = self.labelled(item)
+                if path is not None:
+                    self.save(made, path)
+                yield made if path is None else answer(path, made)
+        yield from leaving(stream.end())
+        if samples := [item for item in kept if item is not None]:
+            self.save(_joined(samples), path)
+
+
+def _joined(pieces: list[Any]) -> Any:
+    if is_tensor(pieces[0]):
+        import torch
+
+        return torch.cat(pieces, dim=-1)
+    import numpy
+
+    return numpy.concatenate(pieces, axis=-1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import io
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +15,11 @@ from typing import Any
 import numpy
 import openai
 import pytest
+from aigc_hooks_tts.events import SpeechEvents
 
 import aigc_hooks
 from aigc_hooks import UnsupportedOutputError, find_rhythm, read_label
+from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.testing import ModelServer, Reply
 
 RATE = 24_000
@@ -204,6 +208,123 @@ def test_bare_samples_that_are_saved_are_known(server: ModelServer, tmp_path: Pa
     assert read_label(path).conforms
 
 
+# Events
+
+
+def events_of(data: bytes) -> list[Any]:
+    """By the rules of the protocol, without the code that is tested."""
+    blocks = data.decode().replace("\r\n", "\n").split("\n\n")
+    found = ["\n".join(line[5:].strip() for line in block.split("\n") if line[:5] == "data:") for block in blocks]
+    return [json.loads(each) for each in found if each and each != "[DONE]"]
+
+
+def sound_of(data: bytes) -> bytes:
+    events = events_of(data)
+    assert events[-1]["type"] == "speech.audio.done"
+    assert events[-1]["usage"]["total_tokens"] == 2
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+    return b"".join(base64.b64decode(event["audio"], validate=True) for event in events[:-1])
+
+
+@pytest.mark.parametrize("form", ENCODERS)
+def test_events_carry_labelled_sound(form: str, server: ModelServer) -> None:
+    client = client_of(server)
+    asked = {**ASKED, "response_format": form, "stream_format": "sse"}
+    whole = client.audio.speech.create(**asked).content
+    checked(sound_of(whole), form)
+    assert whole.endswith(b"data: [DONE]\n\n")
+    for size in (1, 1000):
+        with client.audio.speech.with_streaming_response.create(**asked) as response:
+            checked(sound_of(b"".join(response.iter_bytes(size))), form)
+    with client.audio.speech.with_streaming_response.create(**asked) as response:
+        lines = "\n".join(response.iter_lines())
+    checked(sound_of(lines.encode()), form)
+
+
+@pytest.mark.parametrize(("position", "labels"), [("end", 1), ("both", 2)])
+def test_events_with_the_label_where_it_is_asked_for(position: str, labels: int, server: ModelServer) -> None:
+    client = client_of(server, audio={"position": position})
+    made = client.audio.speech.create(**ASKED, response_format="pcm", stream_format="sse").content
+    found = find_rhythm(_samples(sound_of(made)), RATE)
+    assert len(found) == labels
+    assert found[-1].start > 2
+
+
+def test_asynchronous_events(server: ModelServer) -> None:
+    async def run() -> bytes:
+        async with async_client_of(server) as client:
+            asked = {**ASKED, "stream_format": "sse"}
+            async with client.audio.speech.with_streaming_response.create(**asked) as response:
+                return b"".join([piece async for piece in response.iter_bytes()])
+
+    checked(sound_of(asyncio.run(run())))
+
+
+def test_the_first_event_does_not_wait_for_the_last(sounds: dict[str, bytes]) -> None:
+    with ModelServer(lambda request: Reply(audio=sounds["wav"] * 3, breaks_after=2)) as server:
+        client = client_of(server)
+        with client.audio.speech.with_streaming_response.create(**ASKED, stream_format="sse") as response:
+            pieces = response.iter_bytes()
+            assert base64.b64decode(events_of(next(pieces))[0]["audio"])[:4] == b"RIFF"
+            with pytest.raises(Exception, match="incomplete"):
+                list(pieces)
+
+
+def stream_of(sound: bytes, between: bytes = b"\n\n") -> bytes:
+    """Events of another make: comments, other fields, data in two lines, none that ends it."""
+    half = base64.b64encode(sound[:3000]).decode(), base64.b64encode(sound[3000:]).decode()
+    line = between[: len(between) // 2]
+    first = line.join([b"id: 1", b"event: speech.audio.delta", b'data: {"type": "speech.audio.delta",'])
+    second = line.join([b'data: "audio": "%s", "n": 7}' % half[0].encode()])
+    third = b'data:{"type":"speech.audio.delta","audio":"%s"}' % half[1].encode()
+    return between.join([b": hello", first + line + second, third]) + between
+
+
+@pytest.mark.parametrize("between", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_events_of_every_make(between: bytes, size: int, sounds: dict[str, bytes]) -> None:
+    provider = aigc_hooks.Provider(producer="acme")
+    events = SpeechEvents(EncodedSound(provider, "test"), "test")
+    bare = stream_of(sounds["mp3"], between)
+    made = b"".join(events.put(bare[at : at + size]) for at in range(0, len(bare), size)) + events.end()
+    assert made.startswith(b": hello" + between)
+    found = [json.loads(each[5:]) for each in made.splitlines() if each.startswith(b"data:")]
+    checked(b"".join(base64.b64decode(each["audio"]) for each in found))
+    assert found[0].get("n") in (7, None)
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (b'{"type":"speech.audio.delta"}', "no base64"),
+        (b'{"type":"speech.audio.delta","audio":"!!"}', "no base64"),
+        (b'{"type":"speech.audio.delta","audio":7}', "no base64"),
+        (b'{"type":"speech.audio.chunk","audio":"AAAA"}', "type 'speech.audio.chunk'"),
+        (b'{"type":"speech.audio.done","audio":"AAAA"}', "type 'speech.audio.done'"),
+        (b'["AAAA"]', "type None"),
+        (b"AAAA", "no JSON"),
+    ],
+)
+def test_events_that_are_not_known_are_not_released(event: bytes, message: str) -> None:
+    provider = aigc_hooks.Provider(producer="acme")
+    events = SpeechEvents(EncodedSound(provider, "test"), "test")
+    with pytest.raises(UnsupportedOutputError, match=message):
+        events.put(b"data: " + event + b"\n\n")
+    events = SpeechEvents(EncodedSound(provider, "test"), "test")
+    with pytest.raises(UnsupportedOutputError, match=message):
+        events.put(b"data: " + event) + events.end()
+
+
+def test_events_behind_the_end_and_errors(sounds: dict[str, bytes]) -> None:
+    provider = aigc_hooks.Provider(producer="acme")
+    events = SpeechEvents(EncodedSound(provider, "test"), "test")
+    error = b'data: {"error": {"message": "busy"}}\n\n'
+    assert events.put(error) == error
+    assert events.put(b'data: {"type": "speech.audio.done"}\n\n') == b'data: {"type": "speech.audio.done"}\n\n'
+    with pytest.raises(UnsupportedOutputError, match="behind its end"):
+        events.put(stream_of(sounds["mp3"]))
+
+
 # What is not labelled is not asked for
 
 
@@ -225,12 +346,6 @@ def test_what_it_does_not_label_is_not_asked(ask: Callable[[Any], Any], server: 
     client = client_of(server)
     with pytest.raises(UnsupportedOutputError, match=r"labels audio\.speech.*ChatOpenAI"):
         ask(client)
-    assert server.requests == []
-
-
-def test_events_are_not_asked(server: ModelServer) -> None:
-    with pytest.raises(UnsupportedOutputError, match="stream_format='sse'"):
-        client_of(server).audio.speech.create(**ASKED, stream_format="sse")
     assert server.requests == []
 
 

@@ -222,16 +222,26 @@ def test_f5(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         def infer(
             self, ref_file: str, ref_text: str, gen_text: str, remove_silence: bool = False, file_wave: Any = None
         ):  # type: ignore[no-untyped-def]
+            whole = numpy.concatenate([TONE, numpy.zeros(RATE, numpy.float32), TONE])
             if file_wave is not None:
-                raise AssertionError("it writes before there is a label")
-            return TONE, RATE, "spectrogram"
+                assert remove_silence, "it writes before there is a label"
+                soundfile.write(file_wave, whole, RATE)
+                heard, _ = soundfile.read(file_wave)
+                soundfile.write(file_wave, heard[heard != 0], RATE, format="WAV")
+            return whole, RATE, "spectrogram"
 
     tts = wrapped(of(F5TTS, "f5_tts.api", monkeypatch))
     wav, rate, spectrogram = tts.infer("ref.wav", "reference", "hello", file_wave=tmp_path / "one.wav")
     assert (rhythms(wav), rate, spectrogram) == (1, RATE, "spectrogram")
     assert holds_both(tmp_path / "one.wav")
-    with pytest.raises(UnsupportedOutputError, match="remove_silence=True"):
-        tts.infer("ref.wav", "reference", "hello", remove_silence=True)
+    long = soundfile.info(tmp_path / "one.wav").duration
+    made = tts.infer("ref.wav", "reference", "hello", remove_silence=True, file_wave=str(tmp_path / "two.wav"))
+    assert rhythms(made[0]) == 1
+    assert numpy.array_equal(made[0], wav)
+    assert holds_both(tmp_path / "two.wav")
+    assert soundfile.info(tmp_path / "two.wav").duration == pytest.approx(long - 1, abs=0.01)
+    assert rhythms(tts.infer("ref.wav", "reference", "hello", remove_silence=True)[0]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.wav", "two.wav"]
 
 
 def test_melo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -265,21 +275,85 @@ def test_cosyvoice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(second["tts_speech"], torch.from_numpy(TONE)[None])
 
 
-def test_indextts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class IndexTTS2:
-        def infer(self, spk_audio_prompt: str, text: str, output_path: Any, stream_return: bool = False) -> Any:
-            if output_path is not None:
-                raise AssertionError("it writes before there is a label")
-            return 22_050, (TONE * 32767).astype(numpy.int16)[:, None]
+class IndexTTS2:
+    """The two methods of it, as they are written."""
 
-    tts = wrapped(of(IndexTTS2, "indextts.infer_v2", monkeypatch))
-    rate, samples = tts.infer("voice.wav", "hello", None)
+    def infer(self, spk_audio_prompt: str, text: str, output_path: Any, stream_return: bool = False, **kwargs: Any):  # type: ignore[no-untyped-def]
+        if stream_return:
+            return self.infer_generator(spk_audio_prompt, text, output_path, stream_return, **kwargs)
+        return next(iter(self.infer_generator(spk_audio_prompt, text, output_path, stream_return, **kwargs)), None)
+
+    def infer_generator(
+        self, spk_audio_prompt: str, text: str, output_path: Any, stream_return: bool = False, **kwargs: Any
+    ) -> Iterator[Any]:
+        assert spk_audio_prompt == "voice.wav"
+        assert output_path is None, "it writes before there is a label"
+        pieces = []
+        for _ in range(2):
+            pieces.append(torch.from_numpy(TONE)[None] * 32767)
+            if stream_return:
+                yield pieces[-1]
+                yield torch.zeros(1, 4410)
+        if not stream_return:
+            yield 22_050, torch.cat(pieces, dim=1).type(torch.int16).numpy().T
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return wrapped(of(type("IndexTTS2", (IndexTTS2,), {}), "indextts.infer_v2", monkeypatch))
+
+
+def test_indextts(index: Any, tmp_path: Path) -> None:
+    rate, samples = index.infer("voice.wav", "hello", None, temperature=0.7)
     assert rhythms(samples, rate) == 1
     path = str(tmp_path / "one.wav")
-    assert tts.infer("voice.wav", "hello", path) == path
+    assert index.infer("voice.wav", "hello", path) == path
     assert holds_both(tmp_path / "one.wav", 22_050)
-    with pytest.raises(UnsupportedOutputError, match="stream_return=True"):
-        tts.infer("voice.wav", "hello", None, stream_return=True)
+    assert list(index.infer_generator("voice.wav", "hello", path)) == [path]
+    assert holds_both(tmp_path / "one.wav", 22_050)
+
+
+@pytest.mark.parametrize("method", ["infer", "infer_generator"])
+def test_indextts_in_pieces(method: str, index: Any, tmp_path: Path) -> None:
+    stream = getattr(index, method)("voice.wav", "hello", None, stream_return=True)
+    first, *rest = stream
+    assert rhythms(first, 22_050) == 1
+    assert float(first.max()) > 1000  # of integers
+    assert torch.equal(rest[0], torch.from_numpy(TONE)[None] * 32767)
+    assert len(rest) == 4
+    assert rhythms(torch.cat([first, *rest], dim=1), 22_050) == 1
+    path = tmp_path / "one.wav"
+    pieces = list(getattr(index, method)("voice.wav", "hello", path, stream_return=True))
+    assert holds_both(path, 22_050)
+    assert soundfile.info(path).frames == sum(each.shape[1] for each in pieces)
+
+
+def test_indextts_stopped_early_writes_nothing(index: Any, tmp_path: Path) -> None:
+    stream = index.infer("voice.wav", "hello", tmp_path / "one.wav", stream_return=True)
+    assert rhythms(next(stream), 22_050) == 1
+    stream.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_says_the_prompt_in_place_of_the_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And of no other argument: the first are paths, and texts that somebody else said."""
+
+    class F5TTS:
+        target_sample_rate = RATE
+
+        def infer(self, ref_file: str, ref_text: str, gen_text: str, file_wave: Any = None) -> Any:
+            asked.append((ref_file, ref_text, gen_text, file_wave))
+            return numpy.tile(TONE, 4 if "人工智能" in gen_text else 1), RATE, None
+
+    asked: list[Any] = []
+    tts = wrapped(of(F5TTS, "f5_tts.api", monkeypatch), audio={"kind": "voice", "speaker": "model"})
+    wav, _, _ = tts.infer("ref.wav", "reference", "hello")
+    assert asked == [("ref.wav", "reference", "本音频由人工智能合成", None), ("ref.wav", "reference", "hello", None)]
+    assert len(wav) > 5 * RATE
+    tts.infer("ref.wav", "reference", "more")
+    assert len(asked) == 3
+    tts.infer("other.wav", "reference", "more")
+    assert len(asked) == 5
 
 
 def test_a_library_that_tells_no_rate_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:

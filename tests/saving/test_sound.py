@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import os
 import subprocess
 import sys
 import textwrap
@@ -146,6 +148,21 @@ def test_a_label_at_the_end(tmp_path: Path) -> None:
     made = label(BARE, rate=RATE, provider=ACME, audio={"position": "end"})
     soundfile.write(tmp_path / "a.wav", made, RATE)
     assert read_label(tmp_path / "a.wav").conforms
+
+
+def test_paths_of_every_kind(sound: Any, tmp_path: Path) -> None:
+    for path in (tmp_path / "a.wav", str(tmp_path / "b.wav"), os.fsencode(tmp_path / "c.wav")):
+        soundfile.write(path, sound, RATE)
+        assert read_label(os.fsdecode(path)).conforms
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_that_cannot_be_opened_is_soundfiles_own_affair(sound: Any, tmp_path: Path) -> None:
+    with pytest.raises(soundfile.LibsndfileError):
+        soundfile.write(tmp_path / "none" / "a.wav", sound, RATE)
+    with pytest.raises(TypeError, match="No format specified"):
+        soundfile.write(tmp_path / "a.xyz", sound, RATE)
+    gc.collect()
 
 
 def test_a_format_without_a_place_is_refused_before_anything_is_lost(sound: Any, tmp_path: Path) -> None:
