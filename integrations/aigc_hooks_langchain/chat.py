@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.streams import Splicer, TextStream
+from aigc_hooks.splicing import Splicer
+from aigc_hooks.streams import TextStream
 from aigc_hooks_langchain.calls import Below, Kind, cache_key
 from aigc_hooks_langchain.media import labelled_media
 from aigc_hooks_langchain.messages import (
