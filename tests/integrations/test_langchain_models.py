@@ -279,6 +279,43 @@ def test_reasoning_is_clean_and_blocks_of_text_are_labelled() -> None:
     assert blocks[2]["text"] == "two"  # the model's own message is as it was
 
 
+SAID: list[tuple[Any, Any]] = [
+    ({"type": "output_text", "text": "good"}, lambda block: block["text"]),
+    ({"type": "text-plain", "text": "good", "mime_type": "text/plain"}, lambda block: block["text"]),
+    ({"type": "refusal", "refusal": "good"}, lambda block: block["refusal"]),
+    ({"type": "of_tomorrow", "text": "good"}, lambda block: block["text"]),
+    (
+        {"type": "non_standard", "value": {"type": "refusal", "refusal": "good"}},
+        lambda block: block["value"]["refusal"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "said"), SAID, ids=[block["type"] for block, _ in SAID])
+def test_text_in_blocks_of_any_type(block: Any, said: Any) -> None:
+    model = Scripted(script=[AIMessage([block])])
+    answer = wrap(model, provider=ACME).invoke("hi")
+    assert said(answer.content[0]) == "good" + LABEL
+    model.invoke([answer])
+    assert model.seen[-1][0].content == [block]  # without the label
+
+    class Pieces(Streaming):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            yield piece([{**block, "index": 0}])
+
+    chunks = list(wrap(Pieces(), provider=ACME).stream("hi"))
+    assert chunks[0].content == [{**block, "index": 0}]
+    whole = added(chunks).content
+    assert "".join(said(each) if each["type"] == block["type"] else each["text"] for each in whole) == "good" + LABEL
+
+
+@pytest.mark.parametrize("kind", ["thinking", "reasoning_content", "tool_use", "search_result", "summary_text"])
+def test_text_that_is_no_answer_is_clean(kind: str) -> None:
+    blocks = [{"type": kind, "text": "hm"}, {"type": "text", "text": "good"}]
+    answer = wrap(Scripted(script=[AIMessage(blocks)]), provider=ACME).invoke("hi")
+    assert answer.content == [blocks[0], {"type": "text", "text": "good" + LABEL}]
+
+
 def test_pieces_with_blocks_merge_into_one_text() -> None:
     class Blocks(Streaming):
         def _stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
