@@ -20,6 +20,7 @@ from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.splicing import Splicer, aspliced, spliced
 from aigc_hooks.waiver import current
+from aigc_hooks_langchain import overrides
 from aigc_hooks_langchain.guard import astep, is_running, running, step
 
 
@@ -226,6 +227,7 @@ class Below:
                 "_astream": functools.partial(_astream, kind),
                 "_stream_chat_model_events": _left_away,
                 "_astream_chat_model_events": _left_away,
+                **overrides.SEAMS,
             },
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.errors import LabelError
-from aigc_hooks.explicit.text import strip_label
+from aigc_hooks.explicit.text import left_alone, shows_label, strip_label
 from aigc_hooks.labelling import record, run
 from aigc_hooks.provider import Provider
 from aigc_hooks_langchain.media import MEDIA, labelled_media
@@ -162,6 +162,17 @@ def labelled_message(message: Any, arguments: Mapping[str, Any], provider: Provi
     if artifact.label is not None:
         update["response_metadata"] = {**message.response_metadata, RECORD: artifact.label.to_dict()}
     return message.model_copy(update=update) if update else message
+
+
+def missed(message: Any, arguments: Mapping[str, Any], provider: Provider, source: str) -> Any:
+    """An answer that may have come past the labelled methods of a model, with its label; as it is where it shows it."""
+    if getattr(message, "type", "") not in ("ai", "AIMessageChunk") or RECORD in message.response_metadata:
+        return message
+    message = labelled_media(message, provider, source)
+    text = text_of(message.content)
+    if calls_tools(message) or left_alone(text) or shows_label(text, provider):
+        return message
+    return labelled_message(message, arguments, provider, source)
 
 
 def _replaced(content: Any, text: str, new: str) -> Any:
