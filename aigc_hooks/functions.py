@@ -12,12 +12,13 @@ from typing import Any
 from aigc_hooks.artifact import Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
+from aigc_hooks.iterators import LabelledAsyncStream, LabelledStream, text_splicer
 from aigc_hooks.labelling import labelled, review
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
-from aigc_hooks.streams import LabelledAsyncStream, LabelledStream, aspliced, spliced, text_splicer
+from aigc_hooks.splicing import aspliced, spliced
 
 KINDS = ("text", "image", "audio")
 """What ``wrap(function, kind=…)`` can be told that a function makes."""
@@ -94,8 +95,17 @@ def _wrapper(function: Callable[..., Any], release: Release) -> Callable[..., An
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             own = release.called(function, args, kwargs)
             async with aclosing(own.apieces(function(*args, **kwargs))) as pieces:
-                async for piece in pieces:
-                    yield piece
+                pull: Callable[[], Awaitable[Any]] = pieces.__anext__
+                while True:
+                    try:
+                        piece = await pull()
+                    except StopAsyncIteration:
+                        return
+                    # There is no asynchronous "yield from", which would hand on what is sent and thrown.
+                    try:
+                        pull = functools.partial(pieces.asend, (yield piece))
+                    except Exception as error:
+                        pull = functools.partial(pieces.athrow, error)
 
     elif inspect.isgeneratorfunction(call):
 
@@ -145,6 +155,8 @@ class Release:
             if self.kind == "text":
                 return LabelledAsyncStream(output, self.provider, self.name)
             return self.apieces(output)
+        if isinstance(output, Generator):
+            return self.pieces(output)
         if isinstance(output, Iterator):
             return LabelledStream(output, self.provider, self.name) if self.kind == "text" else self.pieces(output)
         return self._whole(output)
@@ -164,10 +176,13 @@ class Release:
     async def _awaited(self, output: Awaitable[Any]) -> Any:
         return await recorded(self, await output)
 
-    def pieces(self, items: Any) -> Generator[Any, None, Any]:
+    def pieces(self, items: Any) -> Generator[Any, Any, Any]:
         """The items of a stream, labelled."""
         if self.kind == "text":
-            return (yield from spliced(items, text_splicer(self.provider, self.name)))
+            return spliced(items, text_splicer(self.provider, self.name))
+        return self._media(items)
+
+    def _media(self, items: Any) -> Generator[Any, None, Any]:
         returned: list[Any] = []
 
         def bare() -> Generator[Any, None, None]:
@@ -183,13 +198,13 @@ class Release:
                 yield from stream.end()
         return returned[0]
 
-    async def apieces(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    def apieces(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, Any]:
         """``pieces`` of an asynchronous stream."""
         if self.kind == "text":
-            async with aclosing(aspliced(items, text_splicer(self.provider, self.name))) as pieces:
-                async for piece in pieces:
-                    yield piece
-            return
+            return aspliced(items, text_splicer(self.provider, self.name))
+        return self._amedia(items)
+
+    async def _amedia(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         stream = SoundStream(self.provider, self.name, self.rate)
         try:
             async for item in items:

@@ -15,8 +15,18 @@ import pytest
 from PIL import Image
 
 import aigc_hooks
-from aigc_hooks import AdapterNotFoundError, ConfigError, Provider, UnsupportedOutputError, is_wrapped, unwrap, wrap
+from aigc_hooks import (
+    AdapterNotFoundError,
+    ConfigError,
+    Provider,
+    UnsupportedOutputError,
+    is_wrapped,
+    label,
+    unwrap,
+    wrap,
+)
 from aigc_hooks.explicit.text import NOTICE
+from aigc_hooks.functions import Release
 
 ACME = Provider(producer="acme")
 LABEL = f"\n\n{NOTICE}"
@@ -168,6 +178,78 @@ def test_the_value_that_a_generator_returns_is_kept() -> None:
         yield str(value)
 
     assert list(outer()) == ["a", LABEL, "7"]
+
+
+def talking(heard: list[Any]) -> Iterator[Any]:
+    """A generator that listens to its reader."""
+    for word in ("a", "b", "c"):
+        try:
+            heard.append((yield word))
+        except ValueError as error:
+            heard.append(str(error))
+
+
+async def atalking(heard: list[Any]) -> AsyncIterator[Any]:
+    for word in ("a", "b", "c"):
+        try:
+            heard.append((yield word))
+        except ValueError as error:
+            heard.append(str(error))
+
+
+@pytest.mark.parametrize("position", ["end", "both"])
+@pytest.mark.parametrize("make", [lambda heard: talking(heard), talking])
+async def test_what_is_sent_and_thrown_reaches_the_generator(make: Any, position: str) -> None:
+    provider = Provider(producer="acme", text={"position": position})
+    heard: list[Any] = []
+    pieces = wrap(make, kind="text", provider=provider)(heard)
+    assert inspect.isgenerator(pieces)
+    got = [next(pieces) for _ in range(1 if position == "end" else 2)]
+    got += [pieces.send("more"), pieces.throw(ValueError("less")), *pieces]
+    assert heard == ["more", "less", None]
+    assert "".join(got) == label("abc", provider=provider)
+
+    heard.clear()
+    apieces: Any = wrap(atalking, kind="text", provider=provider)(heard)
+    got = [await anext(apieces) for _ in range(1 if position == "end" else 2)]
+    got += [await apieces.asend("more"), await apieces.athrow(ValueError("less"))]
+    got += [piece async for piece in apieces]
+    assert heard == ["more", "less", None]
+    assert "".join(got) == label("abc", provider=provider)
+
+
+async def test_what_the_generator_does_not_take_comes_back() -> None:
+    pieces = text(talking)([])
+    assert next(pieces) == "a"
+    with pytest.raises(KeyError, match="other"):
+        pieces.throw(KeyError("other"))
+    apieces: Any = text(atalking)([])
+    assert await anext(apieces) == "a"
+    with pytest.raises(KeyError, match="other"):
+        await apieces.athrow(KeyError("other"))
+
+    class Numbers:  # iterators that are no generators take nothing
+        def __iter__(self) -> Iterator[str]:
+            return self
+
+        def __next__(self) -> str:
+            return "1"
+
+        def __aiter__(self) -> AsyncIterator[str]:
+            return self
+
+        async def __anext__(self) -> str:
+            return "1"
+
+    numbers = Release("text", ACME, None, "numbers")
+    stream = numbers.pieces(Numbers())
+    assert next(stream) == "1"
+    with pytest.raises(ValueError, match="stop"):
+        stream.throw(ValueError("stop"))
+    astream = numbers.apieces(Numbers())
+    assert await anext(astream) == "1"
+    with pytest.raises(ValueError, match="stop"):
+        await astream.athrow(ValueError("stop"))
 
 
 def test_wrapped_unwrapped_wrapped_again() -> None:

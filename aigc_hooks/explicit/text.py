@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import html
-import json
 import re
 from typing import NamedTuple
 
 from aigc_hooks.explicit.blocks import open_block
+from aigc_hooks.explicit.documents import FIRST, document, may_be_xml
 from aigc_hooks.explicit.wording import CORNER_MARK
 from aigc_hooks.provider import DEFAULT_WORDING, Provider
 from aigc_hooks.styles import TextStyle
@@ -34,13 +34,14 @@ _WINDOW = 512
 # What people and models put around a notice, or leave away.
 _EDGES = "()（）[]【】〔〕「」『』<>《》*_~`-—–=#|.。:：!！\"'“”"
 
-_FIRST = re.compile(r"\S")
 # A line that a corner mark at its end would break: one without a word, as fences, rules and formulas end; markup, table
 # rows, indented code, addresses of the web.
 _BLOCK = re.compile(r"[\W_]*\Z|\s*[<|]|.*(?: {4}|\t|\|\Z|://\S*\Z)")
 # A beginning that a corner mark before it would break is anything but a word or a quotation; a number may begin a list.
 _WORD = re.compile(r"[^\W\d_]|[“‘「『《（]")
 _WHOLE_PAGE = re.compile(r"<[!?]|<html", re.IGNORECASE)
+# The beginning of a tag whose name may go on.
+_HALF_TAG = re.compile(r"<[\w.:-]*\Z")
 
 
 class Sign(NamedTuple):
@@ -77,24 +78,8 @@ def _sign(style: TextStyle, general: str) -> Sign:
 
 
 def left_alone(text: str) -> str:
-    """Why a text gets no label: it is blank, or one JSON document, which would break; empty if it gets one.
-
-    A JSON document is an object or an array. A number, a word or a quotation is an answer like any other.
-    """
-    first = _FIRST.search(text)
-    if first is None:
-        return "blank text"
-    closing = {"{": "}", "[": "]"}.get(first[0])
-    if closing is None or text[-_WINDOW:].rstrip()[-1:] not in (closing, ""):
-        return ""
-    try:
-        # Numbers stay text: one of ten thousand digits is no reason to fail.
-        json.loads(text, parse_int=str, parse_float=str)
-    except RecursionError:
-        pass  # lists in a thousand lists, which are no sentence
-    except ValueError:
-        return ""
-    return "one JSON document"
+    """Why a text gets no label: it is blank, or one document that programs read; empty if it gets one."""
+    return "blank text" if FIRST.search(text) is None else document(text)
 
 
 def before(text: str, provider: Provider) -> str:
@@ -156,16 +141,16 @@ def _labels(sign: Sign) -> re.Pattern[str]:
 def undecided(text: str, provider: Provider) -> bool:
     """Whether the beginning of a stream cannot tell yet what may go before it.
 
-    It is blank; or it may become a whole HTML page; or its first line may become the label, or a sentence about it.
+    It is blank; or it begins with half a tag; or its first line may become the label, or a sentence about it.
     """
     sign = sign_of(provider)
-    first = _FIRST.search(text)
+    first = FIRST.search(text)
     if first is None:
         return True
     begun = text[first.start() : first.start() + _window(sign)]
     if len(begun) == _window(sign) or first[0] in "{[":
         return False
-    if "<html".startswith(begun.rstrip().lower()):
+    if _HALF_TAG.match(begun):
         return True
     if _is_exact(sign):
         return begun != sign.text and sign.text.startswith(begun)
@@ -175,15 +160,18 @@ def undecided(text: str, provider: Provider) -> bool:
 def _takes_start(text: str) -> bool:
     """Whether a label may stand before a text.
 
-    Not where it begins as JSON does, and not before a whole HTML page: there the label stands at the end. A stream that
-    has begun cannot tell yet what it will be, so the same rule holds for text that is complete.
+    Not where it begins as JSON or XML does, and not before a whole HTML page: there the label stands at the end. A
+    stream that has begun cannot tell yet what it will be, so the same rule holds for text that is complete.
     """
-    first = _FIRST.search(text)
-    return not (first and (first[0] in "{[" or (first[0] == "<" and _WHOLE_PAGE.match(text, first.start()))))
+    first = FIRST.search(text)
+    if first is None or first[0] not in "{[<":
+        return True
+    begun = text[first.start() : first.start() + _WINDOW]
+    return first[0] == "<" and not (_WHOLE_PAGE.match(begun) or may_be_xml(begun))
 
 
 def _begins(text: str, sign: Sign) -> bool:
-    first = _FIRST.search(text)
+    first = FIRST.search(text)
     if first is None:
         return False
     start = text[first.start() : first.start() + _window(sign)]

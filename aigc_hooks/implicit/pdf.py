@@ -90,7 +90,7 @@ def _packet(document: Document) -> tuple[Reference, Dictionary, bytes] | None:
     return (reference, *found) if found and isinstance(reference, Reference) else None
 
 
-def _write(stream: BinaryIO, target: BinaryIO, label: str) -> None:
+def write(stream: BinaryIO, target: BinaryIO, label: str) -> None:
     """Copies a document and appends the label as an update."""
     source = Source(stream, "PDF")
     document = _open(source)
@@ -209,5 +209,5 @@ def _sniff(head: bytes) -> bool:
     return re.match(rb"(?:\xef\xbb\xbf)?\s{0,16}%PDF-\d", head) is not None
 
 
-CARRIER = Carrier("PDF", (".pdf",), _sniff, reader("PDF", _walk), _write, medium="document")
+CARRIER = Carrier("PDF", (".pdf",), _sniff, reader("PDF", _walk), write, medium="document")
 """PDF, up to 2.0."""

@@ -6,12 +6,13 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from aigc_hooks.errors import LabelError
-from aigc_hooks.implicit import gif, jpeg, png, tiff, xmp
+from aigc_hooks.implicit import gif, jpeg, pdf, png, tiff, xmp
 from aigc_hooks.labels import FIELD_NAME, Label
 
 _XMP_KEYWORD = png.XMP_KEYWORD.encode()
@@ -27,10 +28,12 @@ class Place:
     Attributes:
         arguments: Makes the save arguments that hold the label, merged with the user's own.
         finish: Turns the encoded bytes into the file, for an encoder that takes no XMP.
+        digested: Whether a signature can cover the pixels as they are encoded.
     """
 
     arguments: Callable[[Image.Image, Label], Arguments]
     finish: Callable[[bytes, Arguments, Label], bytes] = lambda data, arguments, label: data
+    digested: bool = True
 
 
 def _packet(own: Any, label: Label) -> bytes:
@@ -140,6 +143,12 @@ def _gif(data: bytes, arguments: Arguments, label: Label) -> bytes:
     return gif.insert(data, _packet(arguments.get("xmp"), label))
 
 
+def _pdf(data: bytes, arguments: Arguments, label: Label) -> bytes:
+    file = BytesIO()
+    pdf.write(BytesIO(data), file, label.to_json())
+    return file.getvalue()
+
+
 PLACES: dict[str, Place] = {
     "PNG": Place(_png),
     "JPEG": Place(_jpeg),
@@ -148,5 +157,6 @@ PLACES: dict[str, Place] = {
     "TIFF": Place(_tiff, _tiff_type),
     "GIF": Place(lambda image, label: {}, _gif),
     "AVIF": Place(_xmp),
+    "PDF": Place(lambda image, label: {}, _pdf, digested=False),
 }
 """Pillow's formats that have a place for the label."""

@@ -195,7 +195,8 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
             "save_all=True and append_images=[…]",
             stage="save",
         )
-    blank = signing.blank(mark.label, active(mark.provider)) if mark.label.reserved_code1 else None
+    digested = place.digested and bool(mark.label.reserved_code1)
+    blank = signing.blank(mark.label, active(mark.provider)) if digested else None
     label = blank.label if blank else signing.unbound(mark.label)
     arguments = im.encoderinfo
     token = _within.set(True)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aigc_hooks.artifact import Adapter, Call, Seam
 from aigc_hooks.duties.waiting import deferred
 from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.streams import Splicer, aspliced, spliced
+from aigc_hooks.splicing import Splicer, aspliced, spliced
 from aigc_hooks.waiver import current
+from aigc_hooks_langchain import overrides
 from aigc_hooks_langchain.guard import astep, is_running, running, step
 
 
@@ -100,58 +102,57 @@ def _stream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Cal
     """All answers in pieces, also those of ``astream`` where a model has no asynchronous method of its own."""
     take = _taker(original)
 
+    # No generator itself: each more would be passed by thousands of pieces.
     @functools.wraps(original)
     def labelled(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         if is_running(self):
-            yield from original(self, *args, **kwargs)
-            return
+            return cast(Iterator[Any], original(self, *args, **kwargs))
         prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
         bare = iter(original(self, prompt, *args, **kwargs))
-        chunks = spliced(bare, answer.splicer, answer.passes, step(self))
+        chunks = spliced(bare, answer.splicer, answer.passes, step(self, bare))
         manager = _manager(args, kwargs)
-        try:
-            if manager is None:
-                yield from chunks
-                return
-            for chunk in chunks:
-                if _is_in(chunk, answer.labels):
-                    # The model itself has told it of the other pieces, and cannot know of this one.
-                    manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-        finally:
-            chunks.close()
+        return chunks if manager is None else _told(chunks, answer.labels, manager)
 
     return labelled
+
+
+def _told(chunks: Generator[Any, Any, Any], labels: list[Any], manager: Any) -> Iterator[Any]:
+    """The pieces of an answer, whose label the manager is told of: the model itself tells it of the others only."""
+    with closing(chunks):
+        for chunk in chunks:
+            if labels and _is_in(chunk, labels):
+                manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
 
 def _astream(kind: Kind, original: Callable[..., Any], provider: Provider) -> Callable[..., Any]:
     take = _taker(original)
 
     @functools.wraps(original)
-    async def labelled(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    def labelled(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         if is_running(self):
-            async for chunk in original(self, *args, **kwargs):
-                yield chunk
-            return
+            return cast(AsyncIterator[Any], original(self, *args, **kwargs))
         prompt, args = take(args, kwargs)
         settings = active(provider)
         prompt = kind.prepared(self, prompt, kwargs, settings)
         answer = kind.answer(type(self).__name__, kwargs, settings)
         bare = aiter(original(self, prompt, *args, **kwargs))
-        chunks = aspliced(bare, answer.splicer, answer.passes, astep(self))
+        chunks = aspliced(bare, answer.splicer, answer.passes, astep(self, bare))
         manager = _manager(args, kwargs)
-        try:
-            async for chunk in chunks:
-                if manager is not None and _is_in(chunk, answer.labels):
-                    await manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-        finally:
-            await chunks.aclose()
+        return chunks if manager is None else _atold(chunks, answer.labels, manager)
 
     return labelled
+
+
+async def _atold(chunks: AsyncGenerator[Any, Any], labels: list[Any], manager: Any) -> AsyncIterator[Any]:
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if labels and _is_in(chunk, labels):
+                await manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
 
 def _taker(original: Callable[..., Any]) -> Callable[..., tuple[Any, tuple[Any, ...]]]:
@@ -226,6 +227,7 @@ class Below:
                 "_astream": functools.partial(_astream, kind),
                 "_stream_chat_model_events": _left_away,
                 "_astream_chat_model_events": _left_away,
+                **overrides.SEAMS,
             },
         )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.streams import Splicer, TextStream
+from aigc_hooks.splicing import Splicer
+from aigc_hooks.streams import TextStream
 from aigc_hooks_langchain.calls import Below, Kind, cache_key
 from aigc_hooks_langchain.media import labelled_media
 from aigc_hooks_langchain.messages import (
@@ -51,14 +52,12 @@ class _Answer:
 
     def _parts(self, chunk: Any) -> tuple[Any, ...]:
         """A piece, with its media labelled; as two, text and end, where it holds both: the label goes between them."""
-        message = chunk.message
-        content = labelled_media(message, self._provider, self._source)
-        if content is not message.content:
-            message = message.model_copy(update={"content": content})
+        message = labelled_media(chunk.message, self._provider, self._source)
+        if message is not chunk.message:
             chunk = chunk.model_copy(update={"message": message})
-        if not _ends(chunk) or not text_of(content) or calls_tools(message):
+        if not _ends(chunk) or not text_of(message.content) or calls_tools(message):
             return (chunk,)
-        empty = "" if isinstance(content, str) else []
+        empty = "" if isinstance(message.content, str) else []
         end = _changed(message, content=empty, additional_kwargs={})
         text = _changed(message, response_metadata={}, usage_metadata=None, chunk_position=None)
         return (

@@ -28,26 +28,26 @@ def running(model: object) -> Iterator[None]:
         _running.reset(token)
 
 
-def step(model: object) -> Callable[[Iterator[Any]], Any]:
-    """``next`` while the object is marked: who takes the items of its stream does not see the mark."""
+def step(model: object, items: Iterator[Any]) -> Callable[[], Any]:
+    """What makes the next item while the object is marked: who takes the items does not see the mark."""
     mark = _running.get() | {id(model)}
-    enter, leave = _running.set, _running.reset  # thousands of times
+    enter, leave, advance = _running.set, _running.reset, items.__next__  # thousands of times
 
-    def marked(items: Iterator[Any]) -> Any:
+    def marked() -> Any:
         token = enter(mark)
         try:
-            return next(items)
+            return advance()
         finally:
             leave(token)
 
     return marked
 
 
-def astep(model: object) -> Callable[[AsyncIterator[Any]], Awaitable[Any]]:
-    """``anext`` while the object is marked."""
+def astep(model: object, items: AsyncIterator[Any]) -> Callable[[], Awaitable[Any]]:
+    """``step`` for asynchronous streams."""
     mark = _running.get() | {id(model)}
 
-    async def marked(items: AsyncIterator[Any]) -> Any:
+    async def marked() -> Any:
         token = _running.set(mark)
         try:
             return await anext(items)

@@ -14,7 +14,7 @@ from aigc_hooks.provider import Provider
 
 # Types of content blocks that hold media, across the formats of langchain-core and of providers' integrations, with the
 # kind of each; "media" and "file" say in their MIME type what they are.
-_MEDIA = {
+MEDIA = {
     "image": "image",
     "image_url": "image",
     "output_image": "image",
@@ -30,33 +30,47 @@ _MEDIA = {
 # Where such a block keeps its bytes in Base64, or a data URL, or the address of a file elsewhere.
 _BYTES = ("base64", "data", "result", "url", "image_url", "video_url", "file_data")
 _DATA_URL = "data:"
+# Where integrations leave such blocks beside the content, in additional_kwargs: OpenAI's under output_version "v0", and
+# those of routers.
+_BESIDE = ("tool_outputs", "images")
 
 
 def labelled_media(message: Any, provider: Provider, source: str) -> Any:
-    """The content of a message whose media carry their labels; the same object where it holds none.
+    """A message whose media carry their labels, as a copy; the same object where it holds none.
 
     Raises:
         LabelError: A medium that cannot be labelled: sound, film, documents, and files that lie elsewhere.
     """
-    if (getattr(message, "additional_kwargs", None) or {}).get("audio"):
-        _refuse("audio", provider, source, "in additional_kwargs")
-    content = message.content
-    if isinstance(content, str) or not any(_is_medium(block) for block in content):
-        return content
-    return [_labelled(block, provider, source) if _is_medium(block) else block for block in content]
+    update: dict[str, Any] = {}
+    if extra := getattr(message, "additional_kwargs", None):
+        if extra.get("audio"):
+            _refuse("audio", provider, source, "in additional_kwargs")
+        found = {name: _blocks(extra[name], provider, source) for name in _BESIDE if name in extra}
+        if any(found[name] is not extra[name] for name in found):
+            update["additional_kwargs"] = {**extra, **found}
+    content = _blocks(message.content, provider, source)
+    if content is not message.content:
+        update["content"] = content
+    return message.model_copy(update=update) if update else message
+
+
+def _blocks(blocks: Any, provider: Provider, source: str) -> Any:
+    if not isinstance(blocks, list) or not any(_is_medium(block) for block in blocks):
+        return blocks
+    return [_labelled(block, provider, source) if _is_medium(block) else block for block in blocks]
 
 
 def _is_medium(block: Any) -> bool:
     if not isinstance(block, dict):
         return False
     inner = block.get("value")
-    return block.get("type") in _MEDIA or (block.get("type") == "non_standard" and _is_medium(inner))
+    return block.get("type") in MEDIA or (block.get("type") == "non_standard" and _is_medium(inner))
 
 
 def _labelled(block: dict[str, Any], provider: Provider, source: str) -> dict[str, Any]:
     if block["type"] == "non_standard":
         return {**block, "value": _labelled(block["value"], provider, source)}
-    kind = _MEDIA[block["type"]] or str(block.get("mime_type", "file")).partition("/")[0]
+    kind = MEDIA[block["type"]] or str(block.get("mime_type", "file")).partition("/")[0]
     for key in _BYTES:
         value = block.get(key)
         if isinstance(value, dict):  # {"image_url": {"url": "data:…"}}

@@ -5,15 +5,17 @@ Messages are never changed, only replaced by copies: caches and callers may hold
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.errors import LabelError
-from aigc_hooks.explicit.text import strip_label
+from aigc_hooks.explicit.text import left_alone, shows_label, strip_label
 from aigc_hooks.labelling import record, run
 from aigc_hooks.provider import Provider
-from aigc_hooks_langchain.media import labelled_media
+from aigc_hooks_langchain.media import MEDIA, labelled_media
 
 RECORD = "aigc"
 """Key of ``response_metadata`` (of a text model: ``generation_info``) that holds the implicit label as a dict."""
@@ -37,6 +39,11 @@ _STRUCTURED = {
     "ls_structured_output_format": (None,),
     "tool_choice": (None, "", False, "auto", "none", {"type": "auto"}, {"type": "none"}),
 }
+# Types of content blocks that are text, and where they keep it.
+_TEXTS = {"text": "text", "output_text": "text", "text-plain": "text", "refusal": "refusal"}
+# Words in the types of blocks whose text is no answer.
+_UNSEEN = {"call", "code", "error", "function", "input", "output", "reasoning", "result", "search", "summary"}
+_UNSEEN |= {"thinking", "thought", "tool"}
 # Of these arguments, only the table "format" in them does.
 _HOLDS_FORMAT = ("text", "output_config")
 
@@ -76,9 +83,30 @@ def _text(block: Any) -> str | None:
     """The text of a block; None for one of another kind, such as reasoning."""
     if isinstance(block, str):
         return block
-    if isinstance(block, dict) and block.get("type", "text") == "text" and isinstance(text := block.get("text"), str):
+    if not isinstance(block, dict):
+        return None
+    kind = block.get("type", "text")
+    if kind == "non_standard":  # which wraps what langchain-core has no type for
+        return _text(block.get("value"))
+    text = block.get(_key(str(kind)))
+    return text if isinstance(text, str) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _key(kind: str) -> str:
+    """Where a block of a type keeps text that people read; of a type that is not known, where others do."""
+    if kind in _TEXTS:
+        return _TEXTS[kind]
+    return "" if kind in MEDIA or _UNSEEN & set(re.split(r"\W|_", kind)) else "text"
+
+
+def _changed(block: Any, text: str) -> Any:
+    """A block of text with another one."""
+    if isinstance(block, str):
         return text
-    return None
+    if block.get("type") == "non_standard":
+        return {**block, "value": _changed(block["value"], text)}
+    return {**block, _key(str(block.get("type", "text"))): text}
 
 
 def with_texts(content: Any, change: Callable[[int, str], str]) -> Any:
@@ -90,7 +118,7 @@ def with_texts(content: Any, change: Callable[[int, str], str]) -> Any:
     for place, block in enumerate(content):
         if (text := _text(block)) is not None:
             if (new := change(number, text)) != text:
-                blocks[place] = new if isinstance(block, str) else {**block, "text": new}
+                blocks[place] = _changed(block, new)
             number += 1
     return blocks if any(one is not other for one, other in zip(blocks, content, strict=True)) else content
 
@@ -119,21 +147,32 @@ def labelled_message(message: Any, arguments: Mapping[str, Any], provider: Provi
     Raises:
         LabelError: It cannot be labelled.
     """
-    content = labelled_media(message, provider, source)
-    text = text_of(content)
+    message = labelled_media(message, provider, source)
+    text = text_of(message.content)
     passes = "tool calls" if calls_tools(message) else "structured output" if structured(arguments) else ""
     if not text and not passes:
-        return message if content is message.content else message.model_copy(update={"content": content})
+        return message
     artifact = Artifact(text, "text", source, passes=passes)
     outcome = run(artifact, provider)
+    update: dict[str, Any] = {}
     if artifact.content != text:
-        content = _replaced(content, text, artifact.content)
-    update: dict[str, Any] = {} if content is message.content else {"content": content}
+        update["content"] = _replaced(message.content, text, artifact.content)
     if outcome:
         record(artifact, outcome, provider)
     if artifact.label is not None:
         update["response_metadata"] = {**message.response_metadata, RECORD: artifact.label.to_dict()}
     return message.model_copy(update=update) if update else message
+
+
+def missed(message: Any, arguments: Mapping[str, Any], provider: Provider, source: str) -> Any:
+    """An answer that may have come past the labelled methods of a model, with its label; as it is where it shows it."""
+    if getattr(message, "type", "") not in ("ai", "AIMessageChunk") or RECORD in message.response_metadata:
+        return message
+    message = labelled_media(message, provider, source)
+    text = text_of(message.content)
+    if calls_tools(message) or left_alone(text) or shows_label(text, provider):
+        return message
+    return labelled_message(message, arguments, provider, source)
 
 
 def _replaced(content: Any, text: str, new: str) -> Any:
@@ -158,5 +197,7 @@ def label_block(like: Any, label: str) -> Any:
     block = next((block for block in reversed(like) if _text(block) is not None), None)
     if block is None or isinstance(block, str):
         return [label]
-    index = {"index": block["index"]} if "index" in block else {}
-    return [{"type": "text", "text": label, **index}]
+    if "index" not in block or block.get("type") == "non_standard":
+        return [{"type": "text", "text": label}]
+    kind = block.get("type", "text")
+    return [{"type": kind, _key(str(kind)): label, "index": block["index"]}]

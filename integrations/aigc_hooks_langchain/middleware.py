@@ -10,11 +10,10 @@ from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware
 
-from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active, resolve
 from aigc_hooks.wrapping import wrap
-from aigc_hooks_langchain.messages import RECORD, calls_tools, labelled_message, text_of
+from aigc_hooks_langchain.messages import missed
 
 logger = logging.getLogger("aigc_hooks.langchain")
 
@@ -69,11 +68,7 @@ class AIGCLabelMiddleware(AgentMiddleware):  # type: ignore[misc, unused-ignore]
         return replace(response, result=checked)
 
     def _message(self, message: Any) -> Any:
-        settings = active(self._provider)
-        if message.type != "ai" or RECORD in message.response_metadata or calls_tools(message):
-            return message
-        text = text_of(message.content)
-        if left_alone(text) or shows_label(text, settings):
-            return message
-        logger.info("an answer came past the labelled model, from another middleware, and is labelled now")
-        return labelled_message(message, {}, settings, type(self).__name__)
+        labelled = missed(message, {}, active(self._provider), type(self).__name__)
+        if labelled is not message:
+            logger.info("an answer came past the labelled model, from another middleware, and is labelled now")
+        return labelled

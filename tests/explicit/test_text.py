@@ -7,13 +7,14 @@ import itertools
 import json
 import random
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from aigc_hooks import ConfigError, Provider, TextStyle, label
+from aigc_hooks import ConfigError, Provider, TextStyle, label, wrap
 from aigc_hooks.explicit.text import NOTICE, left_alone, shows_label, sign_of, strip_label
 
 TEXT = "早上好。Good morning."
@@ -263,6 +264,62 @@ def test_t07_a_json_document_is_left_alone(text: str, position: str) -> None:
 )
 def test_other_text_is_labelled_even_if_it_looks_like_json(text: str) -> None:
     assert label(text, provider=provider()).endswith(NOTICE)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('\ufeff{"a": 1}', "one JSON document"),
+        ('{"a": 1}\n{"b": "x\u2028y"}\r\n\n  {}\n', "JSON Lines"),
+        ("<answer><city>北京</city></answer>", "one XML document"),
+        ("\n<ns:a xmlns:ns='urn:x'/>\n", "one XML document"),
+        ('<?xml version="1.0" encoding="UTF-8"?>\n<!-- c --><p>x</p >', "one XML document"),
+        ('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>', "one XML document"),
+        ("<a1>" * 50_000 + "</a1>" * 50_000, "one XML document"),
+    ],
+)
+@pytest.mark.parametrize("position", POSITIONS)
+def test_t07_other_documents_are_left_alone(text: str, what: str, position: str) -> None:
+    made = label(text, producer="acme", text={"position": position})
+    assert made == text
+    assert left_alone(text) == what
+    if "XML" in what:
+        ElementTree.fromstring(made.strip())
+    pieces = wrap(lambda: iter(text[:200]), kind="text", producer="acme", text={"position": position})()
+    assert len(text) > 200 or "".join(pieces) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}\n{"b": 2',
+        '{"a": 1}\n[1]',
+        "[1]\n[2]",
+        "{a}\n{b}",
+        "<p>早上好。</p>",
+        "<DIV><b>x</b></DIV>",
+        "<my-card>x</my-card>",
+        "<answer>42</answer> is the answer",
+        "<answer>42",
+        "<answer>\ud800</answer>",
+        "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'/>",
+        "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+        "<3 you >",
+        "<>",
+        "<think>hm</think>Good morning.",
+    ],
+)
+def test_what_is_no_document_is_labelled(text: str) -> None:
+    for style in STYLES:
+        by = provider(style)
+        made = label(text, provider=by)
+        assert sign_of(by).text in made
+        assert "".join(wrap(lambda: iter(text), kind="text", provider=by)()) == made
+
+
+@pytest.mark.parametrize("text", ["<answer>42</answer> is it", "<think>hm</think>Good morning."])
+def test_what_may_become_xml_has_its_label_at_the_end(text: str) -> None:
+    assert label(text, producer="acme", text={"position": "start"}) == f"{text}\n\n{NOTICE}"
 
 
 def test_json_in_a_fence_is_labelled_after_the_fence() -> None:

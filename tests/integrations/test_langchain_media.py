@@ -146,3 +146,30 @@ def test_other_blocks_pass() -> None:
         {"type": "text", "text": "done"},
     ]
     assert wrap(Scripted(script=[AIMessage(blocks)]), provider=ACME).invoke("hi").content[:3] == blocks[:3]
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("tool_outputs", lambda b: {"type": "image_generation_call", "status": "completed", "result": b}),
+        ("images", lambda b: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b}"}}),
+    ],
+)
+def test_pictures_beside_the_content(name: str, block: Any) -> None:
+    extra = {name: [block(encoded()), {"type": "web_search_call", "id": "2"}], "other": 1}
+    before = copy.deepcopy(extra)
+
+    class Pieces(Streaming):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            yield piece("look")
+            yield piece("", additional_kwargs=extra)
+
+    model = wrap(Scripted(script=[AIMessage("look", additional_kwargs=extra)]), provider=ACME)
+    streamed = wrap(Pieces(), provider=ACME)
+    for answer in (model.invoke("draw"), added(list(streamed.stream("draw")))):
+        assert answer.content == "look" + LABEL
+        picture, search = answer.additional_kwargs[name]
+        check(picture["result"] if "result" in picture else picture["image_url"]["url"].partition(",")[2])
+        assert search == {"type": "web_search_call", "id": "2"}
+        assert answer.additional_kwargs["other"] == 1
+    assert extra == before

@@ -279,6 +279,43 @@ def test_reasoning_is_clean_and_blocks_of_text_are_labelled() -> None:
     assert blocks[2]["text"] == "two"  # the model's own message is as it was
 
 
+SAID: list[tuple[Any, Any]] = [
+    ({"type": "output_text", "text": "good"}, lambda block: block["text"]),
+    ({"type": "text-plain", "text": "good", "mime_type": "text/plain"}, lambda block: block["text"]),
+    ({"type": "refusal", "refusal": "good"}, lambda block: block["refusal"]),
+    ({"type": "of_tomorrow", "text": "good"}, lambda block: block["text"]),
+    (
+        {"type": "non_standard", "value": {"type": "refusal", "refusal": "good"}},
+        lambda block: block["value"]["refusal"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "said"), SAID, ids=[block["type"] for block, _ in SAID])
+def test_text_in_blocks_of_any_type(block: Any, said: Any) -> None:
+    model = Scripted(script=[AIMessage([block])])
+    answer = wrap(model, provider=ACME).invoke("hi")
+    assert said(answer.content[0]) == "good" + LABEL
+    model.invoke([answer])
+    assert model.seen[-1][0].content == [block]  # without the label
+
+    class Pieces(Streaming):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            yield piece([{**block, "index": 0}])
+
+    chunks = list(wrap(Pieces(), provider=ACME).stream("hi"))
+    assert chunks[0].content == [{**block, "index": 0}]
+    whole = added(chunks).content
+    assert "".join(said(each) if each["type"] == block["type"] else each["text"] for each in whole) == "good" + LABEL
+
+
+@pytest.mark.parametrize("kind", ["thinking", "reasoning_content", "tool_use", "search_result", "summary_text"])
+def test_text_that_is_no_answer_is_clean(kind: str) -> None:
+    blocks = [{"type": kind, "text": "hm"}, {"type": "text", "text": "good"}]
+    answer = wrap(Scripted(script=[AIMessage(blocks)]), provider=ACME).invoke("hi")
+    assert answer.content == [blocks[0], {"type": "text", "text": "good" + LABEL}]
+
+
 def test_pieces_with_blocks_merge_into_one_text() -> None:
     class Blocks(Streaming):
         def _stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -611,3 +648,94 @@ async def test_text_models() -> None:
     assert generation.generation_info["aigc"]["ContentProducer"] == "acme"
     twin = pickle.loads(pickle.dumps(model))
     assert twin.invoke("hi") == "once upon" + LABEL
+
+
+class Public(Streaming):
+    """Answers by the public methods, past those that are labelled."""
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        return AIMessage("good day")
+
+    async def ainvoke(self, *args: Any, **kwargs: Any) -> Any:
+        return AIMessage("good day")
+
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+        return iter([AIMessageChunk("good", usage_metadata=usage), AIMessageChunk(" day")])
+
+    async def astream(self, *args: Any, **kwargs: Any) -> Any:
+        yield AIMessageChunk("good")
+        yield AIMessageChunk(" day")
+
+
+class PublicText(Completing):
+    def invoke(self, *args: Any, **kwargs: Any) -> str:
+        return "good day"
+
+    async def ainvoke(self, *args: Any, **kwargs: Any) -> str:
+        return "good day"
+
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        yield from ("good", " day")
+
+    async def astream(self, *args: Any, **kwargs: Any) -> Any:
+        yield "good"
+        yield " day"
+
+
+class Delegating(Streaming):
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        return super().invoke(*args, **kwargs)
+
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        yield from super().stream(*args, **kwargs)
+
+
+@pytest.mark.parametrize("cls", [Public, PublicText])
+async def test_public_methods_of_a_models_own_are_no_way_round(cls: Any, trail: Any) -> None:
+    def text(answer: Any) -> str:
+        return answer if isinstance(answer, str) else answer.content
+
+    model = wrap(cls(), provider=ACME)
+    assert text(model.invoke("hi")) == text(await model.ainvoke("hi")) == "good day" + LABEL
+    assert all(text(answer).endswith(LABEL) for answer in model.batch(["a", "b"]))
+    for chunks in (list(model.stream("hi")), [chunk async for chunk in model.astream("hi")]):
+        assert [text(chunk) for chunk in chunks] == ["good", " day", LABEL]
+    assert {line["outcome"] for line in trail()} == {"labelled"}
+    both = wrap(cls(), provider=ACME, text={"position": "both"})
+    assert [text(chunk) for chunk in both.stream("hi")] == ["good", " day", LABEL]  # the beginning has left
+
+
+def test_the_piece_of_the_label_counts_no_tokens() -> None:
+    chunks = list(wrap(Public(), provider=ACME).stream("hi"))
+    assert added(chunks).usage_metadata["total_tokens"] == 3
+    assert [records(chunk) for chunk in chunks] == [[], [], ["acme"]]
+
+
+@pytest.mark.parametrize("position", ["end", "start", "both"])
+def test_public_methods_that_call_the_base_class_label_once(position: str, trail: Any) -> None:
+    model = wrap(Delegating(), provider=ACME, text={"position": position})
+    expected = aigc_hooks.label("good morning", provider=ACME, text={"position": position})
+    before = len(trail())
+    assert model.invoke("hi").content == expected
+    assert added(list(model.stream("hi"))).content == expected
+    assert len(trail()) == before + 2
+
+
+async def test_public_methods_keep_clean_what_a_label_must_not_touch() -> None:
+    class Calls(Public):
+        def invoke(self, *args: Any, **kwargs: Any) -> Any:
+            return AIMessage("so", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
+
+        def stream(self, *args: Any, **kwargs: Any) -> Any:
+            yield AIMessageChunk("so")
+            yield AIMessageChunk("", tool_call_chunks=[{"name": "f", "args": "{}", "id": "1", "index": 0}])
+
+        async def astream(self, *args: Any, **kwargs: Any) -> Any:
+            yield AIMessageChunk('{"a": 1}')
+
+    model = wrap(Calls(), provider=ACME)
+    assert model.invoke("hi").content == "so"
+    assert [chunk.content for chunk in model.stream("hi")] == ["so", ""]
+    assert [chunk.content async for chunk in model.astream("hi")] == ['{"a": 1}']
+    assert wrap(Public(), provider=ACME).invoke("hi", response_format={"type": "json_object"}).content == "good day"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import os
 import pickle
 import struct
+import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +55,23 @@ def test_each_carrier(name, labelled, plain, field, tmp_path: Path, one_label):
     with Image.open(bare) as saved:
         assert (np.asarray(saved.convert("RGB"), int) == pixels).all(), "the label changed decoded pixels"
     assert sorted(tmp_path.iterdir()) == sorted([path, bare])
+
+
+def test_pictures_as_pages_of_a_pdf(labelled, plain, field, tmp_path: Path):
+    path = tmp_path / "out.pdf"
+    labelled.save(path, save_all=True, append_images=[plain, labelled], title="Title")
+    reading = read_label(path)
+    assert [finding.place for finding in reading.findings] == ["PDF Info AIGC"]
+    assert reading.conforms
+    told = subprocess.run(["exiftool", "-j", "-a", "-u", path], capture_output=True, text=True, check=True)
+    (tags,) = json.loads(told.stdout)
+    assert (json.loads(tags["AIGC"]), tags["Title"], tags["PageCount"]) == (field(labelled), "Title", 3)
+    checked = subprocess.run(["qpdf", "--check", path], capture_output=True, text=True, check=True)
+    assert "No syntax or stream encoding errors found" in checked.stdout
+
+    file = io.BytesIO()
+    plain.save(file, "PDF", append_images=[labelled], save_all=True)  # one labelled page is enough
+    assert read_label(file.getvalue()).label == reading.label
 
 
 def test_group4_and_16_bit_and_both_byte_orders(provider, tmp_path: Path, one_label, field):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from aigc_hooks import LabelError, Provider, UnsupportedCarrierError, label, read_label
 
-NO_PLACE = ["bmp", "tga", "ppm", "ico", "jp2", "pdf", "pcx", "dds", "sgi", "qoi", "eps", "im"]
+NO_PLACE = ["bmp", "tga", "ppm", "ico", "jp2", "pcx", "dds", "sgi", "qoi", "eps", "im"]
 
 
 @pytest.mark.parametrize("suffix", NO_PLACE)
@@ -31,15 +31,7 @@ def test_nothing_is_written(suffix, labelled, tmp_path: Path):
     assert memory.getvalue() == b""
 
 
-def test_multi_page_pdf_with_a_later_labelled_page(labelled, plain, tmp_path: Path):
-    path = tmp_path / "out.pdf"
-    path.write_bytes(b"old")
-    with pytest.raises(UnsupportedCarrierError):
-        plain.save(path, save_all=True, append_images=[plain, labelled])
-    assert path.read_bytes() == b"old"
-
-
-@pytest.mark.parametrize("suffix", ["bmp", "ppm", "pdf", "ico"])
+@pytest.mark.parametrize("suffix", ["bmp", "ppm", "ico"])
 def test_a_warning_and_a_record_on_purpose(suffix, plain, tmp_path: Path, caplog):
     provider = Provider(producer="acme", on_unsupported_carrier="warn")
     image = label(plain.copy(), provider=provider)

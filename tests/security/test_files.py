@@ -650,3 +650,12 @@ def test_a_label_that_an_encoder_garbles_is_not_released(
     with pytest.raises(LabelError, match="should hold the signed label once"):
         made.save(tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_as_a_pdf_have_the_signed_label_without_a_digest(signing: Any, tmp_path: Path) -> None:
+    provider = signing()
+    made = aigc_hooks.label(picture(), provider=provider)
+    made.save(tmp_path / "a.pdf")
+    found = verify(tmp_path / "a.pdf", provider=provider)
+    assert found.status == "intact"
+    assert read_label(tmp_path / "a.pdf").label is not None
