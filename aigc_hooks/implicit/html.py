@@ -40,6 +40,7 @@ _TEXTS = {
 }
 _HEAD_TAGS = frozenset(("html", "head", "meta", "title", "base", "link", "script", "style", "noscript", "template"))
 _XHTML = re.compile(r"\s*<\?xml|<!doctype[^>]*xhtml", re.I)
+_DECLARED = re.compile(r"<\?xml[^>]{0,200}\bencoding\s*=\s*[\"']([\w.:-]{1,40})")
 _CHARSET = re.compile(r"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _LIKELY = re.compile("AIGC|ContentProducer|ProduceID|ServiceProvider", re.I)
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -48,16 +49,27 @@ _UNPRINTED = re.compile(r"[^ -~]")
 _SHIFTING = "\x1b$"
 
 
-class _Tag(NamedTuple):
-    """One start tag, comment or declaration: the name of the element, or nothing, its attributes, and its place."""
+class Tag(NamedTuple):
+    """One tag, comment or declaration: the element that it begins, or nothing, and its place.
+
+    Attributes:
+        name: The element that begins here, or nothing.
+        attributes: Those of a ``meta`` element.
+        start: Where it begins.
+        stop: Where what follows begins.
+        closes: The element that ends here, or nothing.
+        cut: Whether the page ends in it, or in the text of the element that it begins.
+    """
 
     name: str
     attributes: dict[str, str]
     start: int
     stop: int
+    closes: str = ""
+    cut: bool = False
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
     """A page as characters of which each is one byte, or two in UTF-16; ``mark`` stands before them."""
 
     mark: bytes
@@ -65,6 +77,7 @@ class _Page(NamedTuple):
     text: str
 
     def encoded(self, text: str) -> bytes:
+        """The bytes of the page with another text."""
         return self.mark + text.encode(self.codec, "surrogatepass")
 
     def shown(self, value: str) -> str:
@@ -78,13 +91,32 @@ class _Page(NamedTuple):
                     continue
         return unescape(value)
 
+    @property
+    def is_xml(self) -> bool:
+        """Whether it is written in XHTML."""
+        return _XHTML.match(self.text) is not None
 
-def _open(source: Source) -> _Page:
+    def stored(self, value: str) -> str:
+        """Text as it stands in the page: itself where the page tells that it can, as references otherwise."""
+        if self.codec != "latin-1":
+            return value
+        told = _CHARSET.search(self.text, 0, 4096) or _DECLARED.match(self.text)
+        if self.mark or (told.group(1).lower() in ("utf-8", "utf8") if told else self.text.startswith("<?xml")):
+            return value.encode("utf-8").decode("latin-1")
+        return value.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def opened(source: Source) -> Page:
+    """A page, whole.
+
+    Raises:
+        CarrierError: It is too long, or in an encoding that is not read.
+    """
     data = source.payload(0, source.size, "page", MAX_PAYLOAD)
     for mark, encoding in _WIDE.items():
         if data.startswith(mark):
             try:
-                page = _Page(mark, encoding, data[len(mark) :].decode(encoding, "surrogatepass"))
+                page = Page(mark, encoding, data[len(mark) :].decode(encoding, "surrogatepass"))
             except UnicodeDecodeError as error:
                 raise source.fault(error.start, "the page is not the UTF-16 that its first bytes tell") from error
             return page
@@ -92,20 +124,22 @@ def _open(source: Source) -> _Page:
         raise source.fault(offset, "a NUL byte, which no page holds")
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     # Markup is ASCII in every other encoding of HTML but those that shift, and its bytes occur in no character.
-    page = _Page(mark, "latin-1", data[len(mark) :].decode("latin-1"))
+    page = Page(mark, "latin-1", data[len(mark) :].decode("latin-1"))
     if _SHIFTING in page.text:
         raise CarrierError("a page in ISO-2022 is not read: save it as UTF-8")
     return page
 
 
-def _tags(page: _Page, source: Source) -> Iterator[_Tag]:
+def tags(page: Page, source: Source) -> Iterator[Tag]:
     """The tags of a page, without what only looks like one."""
     text, at = page.text, 0
     while (start := text.find("<", at)) >= 0:
         source.step(start)
         if comment := _COMMENT.match(text, start):
             at = comment.end()
-            yield _Tag("", {}, start, at)
+            closes = text.startswith("</", start) and _NAME.match("<" + text[start + 2 : min(at, start + 40)])
+            cut = at == len(text) and not comment.group().endswith(">")
+            yield Tag("", {}, start, at, closes.group(1).lower() if closes else "", cut)
             continue
         begun = _NAME.match(text, start)
         if begun is None:
@@ -113,15 +147,16 @@ def _tags(page: _Page, source: Source) -> Iterator[_Tag]:
             continue
         at = _end(text, begun.end())
         if at < 0:
-            return  # a tag that the page ends in is none
+            yield Tag("", {}, start, len(text), cut=True)  # a tag that the page ends in is none
+            return
         name = begun.group(1).lower()
         attributes: dict[str, str] = {}
         if name == "meta":
             for key, *values in _ATTRIBUTE.findall(text, begun.end(), at - 1):
                 attributes.setdefault(key.lower(), next(filter(None, values), ""))
-        yield _Tag(name, attributes, start, at)
+        closed = _TEXTS[name].search(text, at) if name in _TEXTS else None
+        yield Tag(name, attributes, start, at, cut=name in _TEXTS and closed is None)
         if name in _TEXTS:
-            closed = _TEXTS[name].search(text, at)
             at = closed.start() if closed else len(text)
 
 
@@ -134,10 +169,10 @@ def _end(text: str, at: int) -> int:
     return -1
 
 
-def _labels(page: _Page, source: Source) -> Iterator[tuple[_Tag, RawLabel]]:
+def _labels(page: Page, source: Source) -> Iterator[tuple[Tag, RawLabel]]:
     if _LIKELY.search(page.text) is None:
         return
-    for tag in _tags(page, source):
+    for tag in tags(page, source):
         key = next((key for key in ("name", "property", "itemprop", "http-equiv") if key in tag.attributes), None)
         if tag.name != "meta" or key is None:
             continue
@@ -153,15 +188,15 @@ def _labels(page: _Page, source: Source) -> Iterator[tuple[_Tag, RawLabel]]:
 
 def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels of a page."""
-    for _, raw in _labels(_open(source), source):
+    for _, raw in _labels(opened(source), source):
         yield raw
 
 
-def _place(page: _Page, source: Source) -> int:
+def _place(page: Page, source: Source) -> int:
     """Where a new element goes."""
     place, rank = 0, 0
     ranks = {"html": 2, "head": 3, "meta": 4}
-    for tag in _tags(page, source):
+    for tag in tags(page, source):
         if tag.name and tag.name not in _HEAD_TAGS:
             break
         this = 1 if not tag.name else ranks.get(tag.name, 0)
@@ -176,16 +211,16 @@ def _place(page: _Page, source: Source) -> int:
     return place
 
 
-def _tells_encoding(tag: _Tag) -> bool:
+def _tells_encoding(tag: Tag) -> bool:
     return "charset" in tag.attributes or tag.attributes.get("http-equiv", "").lower() == "content-type"
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a page with the label in its head."""
     source = Source(stream, "HTML")
-    page = _open(source)
+    page = opened(source)
     old = page.text
-    made = f'<meta name="{FIELD_NAME}" content="{_escaped(text)}"{" /" if _XHTML.match(old) else ""}>'
+    made = f'<meta name="{FIELD_NAME}" content="{_escaped(text)}"{" /" if page.is_xml else ""}>'
     spans = [(tag.start, tag.stop) for tag, _ in _labels(page, source)]
     if spans:
         (start, stop), *others = spans
