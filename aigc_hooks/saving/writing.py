@@ -46,7 +46,7 @@ def write_label(path: str | os.PathLike[str], label: Label, *, output: str | os.
 
 def put(source: Path, target: Path, label: Label, *, durable: bool) -> Path:
     """``write_label``, where the caller says whether to wait until the disk has the file."""
-    return _write(source, target, label, _refuse_foreign, durable=durable)
+    return _write(source, target, label, refuse_foreign, durable=durable)
 
 
 def pass_on(path: str | os.PathLike[str], label: Label, *, output: str | os.PathLike[str] | None = None) -> Path:
@@ -84,12 +84,33 @@ def _write(
         carrier = _carrier(stream, source)
         text = _with_others(label, check(source, label))
         with replacing(target, durable=durable) as made:
-            write = carrier.write
-            assert write is not None
-            stream.seek(0)
-            write(stream, cast(BinaryIO, made), text)
-            _check(cast(BinaryIO, made), target, label)
+            _write_into(stream, cast(BinaryIO, made), carrier, text, label, target)
     return target
+
+
+def write_into(stream: BinaryIO, made: BinaryIO, carrier: Carrier, label: Label, path: Path) -> None:
+    """Copies a stream with the label, which is read back.
+
+    Args:
+        stream: The file without it, seekable.
+        made: An empty stream that can be read too.
+        carrier: Its format.
+        label: The label.
+        path: What the file will be called.
+
+    Raises:
+        CarrierError: It is damaged.
+        LabelError: The label did not arrive.
+    """
+    _write_into(stream, made, carrier, _with_others(label, ()), label, path)
+
+
+def _write_into(stream: BinaryIO, made: BinaryIO, carrier: Carrier, text: str, label: Label, path: Path) -> None:
+    write = carrier.write
+    assert write is not None
+    stream.seek(0)
+    write(stream, made, text)
+    _check(made, path, label)
 
 
 def _carrier(stream: BinaryIO, path: Path) -> Carrier:
@@ -123,7 +144,12 @@ def _write_markdown(source: Path, target: Path, label: Label) -> Path:
     return target
 
 
-def _refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:
+def refuse_foreign(path: Path, label: Label) -> Sequence[Finding]:
+    """Refuses a file that holds the label of another producer.
+
+    Raises:
+        ForeignLabelError: It does (Measures, article 10).
+    """
     for finding in read_label(path).findings:
         if finding.label is not None and finding.label.content_producer != label.content_producer:
             raise ForeignLabelError(
