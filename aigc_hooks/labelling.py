@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -493,7 +494,8 @@ def _label_document(file: DocumentFile, provider: Provider, source: str) -> Path
     settings = active(provider)
     artifact = Artifact(file, "document", source)
     if artifact.exemption is None:
-        file.look(settings)  # what is wrong with a file is said before the stages run
+        with suppress(LabelError):
+            file.look(settings)  # what is wrong with a file is said before the stages run
     own = own_label(file.findings, settings)
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own

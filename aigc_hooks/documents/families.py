@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from aigc_hooks.documents import html, packages
+from aigc_hooks.documents import html, packages, pdf
 from aigc_hooks.documents.plan import Plan
 from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.provider import Provider
@@ -13,6 +13,7 @@ _FAMILIES = {
     "HTML": html.plan,
     "ODF": packages.open_document,
     "OOXML": packages.office,
+    "PDF": pdf.plan,
 }
 
 PICTURES = ("SVG",)
