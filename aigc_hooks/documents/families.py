@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from aigc_hooks.documents import html, packages, pdf
+from aigc_hooks.documents import html, packages, pdf, svg
 from aigc_hooks.documents.plan import Plan
 from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.provider import Provider
@@ -14,6 +14,7 @@ _FAMILIES = {
     "ODF": packages.open_document,
     "OOXML": packages.office,
     "PDF": pdf.plan,
+    "SVG": svg.plan,
 }
 
 PICTURES = ("SVG",)

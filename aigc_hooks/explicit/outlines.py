@@ -81,7 +81,7 @@ def on_picture(width: float, height: float, provider: Provider) -> Sheet:
     words, font = style.wording or provider.wording, style.font or SHIPPED_FONT
     check_glyphs(words, font)
     size = lawful_size(words, font, math.ceil(style.height * _SLACK * _SIDE)) * shorter / _SIDE
-    return _sheet(words, font, size, width, height, style.position)
+    return _sheet(words, font, size, width, height, style.position, _MARGIN * size)
 
 
 def on_page(width: float, height: float, words: str, position: Position, least: float, provider: Provider) -> Sheet:
@@ -93,10 +93,13 @@ def on_page(width: float, height: float, words: str, position: Position, least: 
     """
     font = provider.image.font or SHIPPED_FONT
     check_glyphs(words, font)
-    return _sheet(words, font, max(least, min(width, height) / 50), width, height, position)
+    size = max(least, min(width, height) / 50)
+    return _sheet(words, font, size, width, height, position, size)  # printers leave a margin white
 
 
-def _sheet(words: str, font: Path, size: float, width: float, height: float, position: Position) -> Sheet:
+def _sheet(
+    words: str, font: Path, size: float, width: float, height: float, position: Position, margin: float
+) -> Sheet:
     scale, padding = size / EM, _PADDING * size
     lines = break_lines(words, load_font(font, EM), int((width - 2 * padding) / scale)) if size < width else []
     boxes = [_box(line, font) for line in lines]
@@ -117,7 +120,7 @@ def _sheet(words: str, font: Path, size: float, width: float, height: float, pos
         slack = wide - (right - left) * scale
         indent = slack if "right" in position else 0 if "left" in position else slack / 2
         placed.append(Line(line, padding + indent - left * scale, padding - under - pitch * number))
-    margin = min(_MARGIN * size, _MOST_MARGIN * min(width, height))
+    margin = min(margin, _MOST_MARGIN * min(width, height))
     room_x, room_y = width - whole_width, height - whole_height
     margin_x, margin_y = min(margin, room_x), min(margin, room_y)
     x = margin_x if "left" in position else room_x - margin_x if "right" in position else room_x / 2
