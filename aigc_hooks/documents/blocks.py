@@ -1,7 +1,7 @@
 """Texts made of paragraphs: where a notice or a corner mark goes, and how it is known again (GB 45438-2025, 5.1).
 
-A notice is the first or the last paragraph. A corner mark stands in the first or the last one, as a superscript. Both are
-enclosed in a bookmark of ours, which office programs keep.
+A notice is the first or the last paragraph. A corner mark stands in the first or the last one, as a superscript. Both
+are enclosed in a bookmark of ours, which office programs keep.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _marks(map: Map, block: Element, dialect: Dialect) -> Iterator[_Mark]:
     for first, child in enumerate(block.children):
         if child.name != dialect.opens or not child.get("name").startswith(MARK):
             continue
-        for last, other in enumerate(block.children[first:], first):
+        for other in block.children[first:]:
             if other.name == dialect.closes and other.get(dialect.key) == child.get(dialect.key):
                 texts = block.texts
                 before = "".join(text for at, text in texts if at < child.start)

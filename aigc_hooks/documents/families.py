@@ -10,6 +10,7 @@ from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.provider import Provider
 
 _FAMILIES = {
+    "EPUB": packages.epub,
     "HTML": html.plan,
     "ODF": packages.open_document,
     "OOXML": packages.office,
@@ -17,8 +18,8 @@ _FAMILIES = {
     "SVG": svg.plan,
 }
 
-PICTURES = ("SVG",)
-"""Carriers of documents that are pictures: their label has the place and the words of one."""
+NAMES = frozenset(_FAMILIES)
+"""The carriers of documents that can show the label."""
 
 
 def plan(stream: BinaryIO, carrier: str, provider: Provider) -> Plan:

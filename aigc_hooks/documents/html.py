@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
 from typing import BinaryIO, NamedTuple
 
@@ -24,11 +25,30 @@ ATTRIBUTE = "data-aigc-label"
 _FRAMES = ("frameset", "frame")
 # What stands in these is not shown as text of the page, or not always.
 _HIDING = frozenset(
-    "template noscript select svg math object video audio canvas details dialog datalist iframe textarea".split()
+    [
+        "template",
+        "noscript",
+        "select",
+        "svg",
+        "math",
+        "object",
+        "video",
+        "audio",
+        "canvas",
+        "details",
+        "dialog",
+        "datalist",
+        "iframe",
+        "textarea",
+    ]
 )
-_HEAD = frozenset("html head meta title base link script style noscript template".split())
-_TEXTS = frozenset("p h1 h2 h3 h4 h5 h6 li dd dt td th blockquote figcaption caption".split())
-_AROUND = frozenset("html body div main article section header footer aside ul ol dl".split())
+_HEAD = frozenset(["html", "head", "meta", "title", "base", "link", "script", "style", "noscript", "template"])
+_TEXTS = frozenset(
+    ["p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "dd", "dt", "td", "th", "blockquote", "figcaption", "caption"]
+)
+_AROUND = frozenset(
+    ["html", "body", "div", "main", "article", "section", "header", "footer", "aside", "ul", "ol", "dl"]
+)
 _UNSEEN = re.compile(r"<!--.*?(?:--!?>|\Z)|<(script|style)\b.*?</\1[^>]*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _RULES = (
     f"color:#{INK}",
@@ -164,7 +184,7 @@ def plan(stream: BinaryIO, provider: Provider) -> Plan:
     """
     source = Source(stream, "HTML")
     page = opened(source)
-    text = edited(page, source, provider)
+    text = edited(page, source, provider, places_of(provider))
     if text == page.text:
         return planned(provider, None)
     return planned(provider, lambda target: void(target.write(page.encoded(text))))
@@ -174,8 +194,8 @@ def void(_: object) -> None:
     """Nothing, of whatever a stream returns."""
 
 
-def edited(page: Page, source: Source, provider: Provider) -> str:
-    """The text of a page that shows its label where the settings ask for it, and nowhere else.
+def edited(page: Page, source: Source, provider: Provider, places: Sequence[Place]) -> str:
+    """The text of a page that shows its label at some places, and nowhere else.
 
     Raises:
         CarrierError: The page is damaged, or its label would not be seen.
@@ -184,7 +204,7 @@ def edited(page: Page, source: Source, provider: Provider) -> str:
     outline = _Outline(page, source)
     kept: list[_Label] = []
     put: list[tuple[int, str]] = []
-    for place in places_of(provider):
+    for place in places:
         label = _element(page, sign, place)
         at = next((each for each in outline.labels if _stands(page, outline, each, label, place)), None)
         if at is not None:

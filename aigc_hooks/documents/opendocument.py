@@ -25,7 +25,9 @@ _LINE = (
     f'<style:paragraph-properties {_SPACE} fo:line-height="100%" fo:margin-left="0cm" fo:margin-right="0cm" '
     'fo:text-indent="0cm"/>'
 )
-_SIZES = "".join(f' {kind}="{POINTS}pt"' for kind in ("fo:font-size", "style:font-size-asian", "style:font-size-complex"))
+_SIZES = "".join(
+    f' {kind}="{POINTS}pt"' for kind in ("fo:font-size", "style:font-size-asian", "style:font-size-complex")
+)
 _LOOK = (
     f'<style:text-properties {_SPACE} fo:color="#{INK}" style:use-window-font-color="false" '
     f'fo:background-color="#{PAPER.lower()}"{_SIZES} fo:font-family="{FONTS[0]}" '

@@ -76,7 +76,8 @@ def plan(stream: BinaryIO, provider: Provider) -> Plan:
     if first is None:
         raise CarrierError("the document has no page")
     sign = sign_of(provider)
-    if any(_has_font(document, page.told.get("Resources"), set()) for page in _pages(document)):
+    picture = not any(_has_font(document, page.told.get("Resources"), set()) for page in _pages(document))
+    if not picture:
         pages = {place: first if place == "start" else next(_pages(document, -1)) for place in places_of(provider)}
         labels = [(pages[place], _notice(document, pages[place], place, provider)) for place in pages]
         places, words, corner = tuple(f"page {place}" for place in pages), sign.words, sign.corner
@@ -86,13 +87,13 @@ def plan(stream: BinaryIO, provider: Provider) -> Plan:
         words = provider.image.wording or provider.wording
     update = _Update(document, labels)
     if not update.pages:
-        return Plan(places, words, corner, None)
+        return Plan(places, words, corner, None, picture)
 
     def write(target: BinaryIO) -> None:
         copy(stream, target, 0)
         target.write(update.made(target.tell()))
 
-    return Plan(places, words, corner, write)
+    return Plan(places, words, corner, write, picture)
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ def _pages(document: Document, step: int = 1) -> Iterator[_Page]:
         told = {**told, **{name: node[name] for name in _INHERITED if name in node}}
         kids = document.get(node.get("Kids"))
         if isinstance(kids, list):
-            waiting += [(kid, told, depth + 1) for kid in kids[:: -step]]
+            waiting += [(kid, told, depth + 1) for kid in kids[::-step]]
             continue
         found += 1
         if found > _MAX_PAGES:
@@ -135,9 +136,9 @@ def _has_font(document: Document, value: Any, seen: set[Any]) -> bool:
         if isinstance(each, Reference) and each not in seen:
             seen.add(each)
             form = document.get(each)
-            if isinstance(form, Dictionary) and form.get("Subtype") == "Form":
-                if _has_font(document, form.get("Resources"), seen):
-                    return True
+            is_form = isinstance(form, Dictionary) and form.get("Subtype") == "Form"
+            if is_form and _has_font(document, form.get("Resources"), seen):
+                return True
     return False
 
 
@@ -230,7 +231,9 @@ def _codes(words: str) -> dict[str, int]:
     """The code of each character in the label's font."""
     characters = list(dict.fromkeys(words))
     if len(characters) > 255:
-        raise CarrierError("a label of more than 255 different characters has no font in a PDF: choose a shorter wording")
+        raise CarrierError(
+            "a label of more than 255 different characters has no font in a PDF: choose a shorter wording"
+        )
     return {character: code for code, character in enumerate(characters, 1)}
 
 
@@ -350,9 +353,7 @@ class _Update:
 
     def _stream(self, data: bytes) -> Reference:
         packed = zlib.compress(data, 9)
-        return self._new(
-            b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed)
-        )
+        return self._new(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed))
 
     def _new(self, body: bytes) -> Reference:
         reference = Reference(self._free, 0)
@@ -367,10 +368,7 @@ def _drawn(labels: list[_Label]) -> bytes:
 
 def _outline(glyph: Glyph) -> bytes:
     pieces = [b" ".join(map(_number, (glyph.advance, 0, *glyph.box))) + b" d1"]
-    pieces += [
-        b" ".join((*map(_number, points), _OPERATORS[kind]))
-        for kind, points in glyph.curves
-    ]
+    pieces += [b" ".join((*map(_number, points), _OPERATORS[kind])) for kind, points in glyph.curves]
     return b"\n".join([*pieces, b"f"])
 
 

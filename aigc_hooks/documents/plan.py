@@ -31,12 +31,14 @@ class Plan(NamedTuple):
         words: What it says.
         corner: Whether it is a corner mark.
         write: Copies the document with the label to an empty stream; None where it shows it already.
+        picture: Whether it is the label of a picture, by the settings of these, and not of a text.
     """
 
     places: tuple[str, ...]
     words: str
     corner: bool
     write: Callable[[BinaryIO], None] | None
+    picture: bool = False
 
 
 class Cut(NamedTuple):

@@ -64,7 +64,7 @@ def plan(stream: BinaryIO, provider: Provider) -> Plan:
     own = [child for child in map.root.children if child.get(ATTRIBUTE)]
     places = (provider.image.position,)
     if own and own[-1] is map.root.children[-1] and len(own) == 1 and map.raw(own[0]) == label:
-        return Plan(places, words, False, None)
+        return Plan(places, words, False, None, picture=True)
     cuts = [Cut(child.start, child.stop, b"") for child in own]
     if map.root.is_empty:
         opened = map.raw(map.root)[:-2] + b">"
@@ -75,7 +75,7 @@ def plan(stream: BinaryIO, provider: Provider) -> Plan:
     def write(target: BinaryIO) -> None:
         target.write(spliced(data, cuts))
 
-    return Plan(places, words, False, write)
+    return Plan(places, words, False, write, picture=True)
 
 
 def _view(root: Element) -> _View:
@@ -143,12 +143,13 @@ def _drawn(map: Map, view: _View, sheet: Sheet, words: str, provider: Provider) 
         f'x="{_number(sheet.left, digits)}" y="{_number(view.height - sheet.bottom - sheet.height, digits)}" '
         f'width="{_number(sheet.width, digits)}" height="{_number(sheet.height, digits)}" rx="{corner}" ry="{corner}"'
     )
+    plate = f"fill:#000!important;fill-opacity:{provider.image.opacity:g}!important"
     told = map.stored(words).decode("latin-1")
     shown = "display:inline!important"
     made = (
         f'<{prefix}g{space} {ATTRIBUTE}="{provider.image.position}" role="img" aria-label="{told}" '
         f'transform="{place}" style="{shown};{rules}"><{prefix}title>{told}</{prefix}title>'
-        f'<{prefix}rect {box} style="{shown};fill:#000!important;fill-opacity:{provider.image.opacity:g}!important;{rules}"/>'
+        f'<{prefix}rect {box} style="{shown};{plate};{rules}"/>'
         f'<{prefix}path d="{"".join(pieces)}" style="{shown};fill:#fff!important;fill-opacity:1!important;{rules}"/>'
         f"</{prefix}g>"
     )

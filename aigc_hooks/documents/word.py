@@ -37,7 +37,9 @@ def edited(data: bytes, name: str, provider: Provider) -> list[Cut]:
     if not content and body.children:
         # Only the settings of the page stand in it: what is shown goes before them.
         body.inner = body.children[0].start
-    dialect = blocks.Dialect(("p",), "pPr", "bookmarkStart", "bookmarkEnd", "id", writer.notice, writer.corner, _legible)
+    dialect = blocks.Dialect(
+        ("p",), "pPr", "bookmarkStart", "bookmarkEnd", "id", writer.notice, writer.corner, _legible
+    )
     return blocks.edited(map, body, content, dialect, provider)
 
 
@@ -81,6 +83,10 @@ class _Writer:
             + '<w:lang w:eastAsia="zh-CN"/>'
         )
         return (
-            f'<w:bookmarkStart w:id="{number}" w:name="{MARK}_{place}"/><w:r><w:rPr>{look}</w:rPr>'
-            '<w:t xml:space="preserve">'
-        ).encode() + self._map.stored(words) + f'</w:t></w:r><w:bookmarkEnd w:id="{number}"/>'.encode()
+            (
+                f'<w:bookmarkStart w:id="{number}" w:name="{MARK}_{place}"/><w:r><w:rPr>{look}</w:rPr>'
+                '<w:t xml:space="preserve">'
+            ).encode()
+            + self._map.stored(words)
+            + f'</w:t></w:r><w:bookmarkEnd w:id="{number}"/>'.encode()
+        )

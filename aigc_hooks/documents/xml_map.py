@@ -125,7 +125,7 @@ class Map:
                 raise
             raise CarrierError(f"{what} is in an encoding that is not read, save it as UTF-8: {error}") from error
         assert self._root is not None
-        self.root = self._root
+        self.root: Element = self._root
 
     def stored(self, text: str) -> bytes:
         """Text as it stands in the part: escaped, and by references where its encoding may lack a character."""
@@ -138,7 +138,8 @@ class Map:
         Raises:
             CarrierError: There is none.
         """
-        found: Element | None = self.root if self.root.name == names[0] else None
+        root: Element = self.root
+        found: Element | None = root if root.name == names[0] else None
         for name in names[1:]:
             found = found and found.child(name)
         if found is None:

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from aigc_hooks.artifact import Carrier, Drawable, Finding
 from aigc_hooks.documents import families
@@ -119,10 +119,10 @@ class DocumentFile(Drawable):
         done = label is None or [(found.label, found.defects) for found in self.findings] == [(label, ())]
         if write is None and done and self.source.resolve() == self.target.resolve():
             return
-        with tempfile.TemporaryFile() as shown, replacing(self.target, durable=self.target.exists()) as made:
-            stream = self.stream
+        with tempfile.TemporaryFile() as shown, replacing(self.target, durable=self.target.exists()) as new:
+            stream, made = self.stream, cast(BinaryIO, new)
             if write is not None:
-                stream = shown
+                stream = cast(BinaryIO, shown)
                 write(stream)
             if label is None or (write is None and done):
                 copy(stream, made, 0)
