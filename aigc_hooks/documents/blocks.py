@@ -7,13 +7,16 @@ are enclosed in a bookmark of ours, which office programs keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from aigc_hooks.documents.plan import MARK, Cut, Place, places_of
 from aigc_hooks.documents.xml_map import Element, Map
+from aigc_hooks.errors import CarrierError
 from aigc_hooks.explicit.text import Sign, says, sign_of
 from aigc_hooks.provider import Provider
 
+_MOST = 100
 _SEEN = (b"drawing", b"pict", b"object", b"draw:", b"oMath", b"tab/>")
 # What makes text another colour, another size, or none.
 _DRESSED = (b"vanish", b"color", b"<w:sz", b"w:del", b"display", b"font-size", b"opacity")
@@ -67,9 +70,14 @@ def edited(map: Map, body: Element, blocks: Sequence[Element], dialect: Dialect,
         blocks: Paragraphs, tables and what else stands in it, in order.
         dialect: How labels are written.
         provider: The settings.
+
+    Raises:
+        CarrierError: It holds far too many labels.
     """
     sign = sign_of(provider)
-    marks = [mark for block in blocks for mark in _marks(map, block, dialect)]
+    marks = list(islice((mark for block in blocks for mark in _marks(map, block, dialect)), _MOST + 1))
+    if len(marks) > _MOST:
+        raise CarrierError(f"the document holds more than {_MOST} labels of this kind: take them out")
     kept: list[_Mark] = []
     wanted: list[Place] = []
     for place in places_of(provider):

@@ -6,7 +6,7 @@ the page stay. A page that ends within a comment, a script or another element wh
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -49,7 +49,7 @@ _TEXTS = frozenset(
 _AROUND = frozenset(
     ["html", "body", "div", "main", "article", "section", "header", "footer", "aside", "ul", "ol", "dl"]
 )
-_UNSEEN = re.compile(r"<!--.*?(?:--!?>|\Z)|<(script|style)\b.*?</\1[^>]*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_UNSEEN = frozenset(["title", "script", "style", "template", "noscript", "iframe", "noembed", "noframes"])
 _RULES = (
     f"color:#{INK}",
     f"background:#{PAPER.lower()}",
@@ -100,12 +100,14 @@ class _Outline:
         self._ends: dict[str, tuple[int, list[str]]] = {}
         self._searching = True
         self._cut = False
+        self._runs: list[int] = []  # where each piece of text begins
         closers: list[Tag] = []
         before: Tag | None = None
         for tag in tags(page, source):
             if tag.name in _FRAMES:
                 raise CarrierError("a page of frames shows other pages, and no text of its own: label those")
-            self._look_for_the_beginning(before, tag)
+            self._look_for_text(before, tag.start)
+            self._look_for_the_beginning(tag)
             self._look_for_labels(tag)
             if tag.name in _HIDING and not page.text.endswith("/>", 0, tag.stop):
                 self._hiding[tag.name] += 1
@@ -117,19 +119,28 @@ class _Outline:
                 closers = [tag]
             self._cut = tag.cut
             before = tag
+        self._look_for_text(before, len(page.text))
         if self.begin < 0:
-            self.begin = before.stop if before is not None else 0
+            self.begin = self._runs[0] if self._runs else before.stop if before is not None else 0
         self.stop = self._end()
         if self.begin > self.stop:
             raise CarrierError("the page ends before its body begins")
-        if closers and not self.bare(closers[0].start, self.stop):
+        if closers and self.is_bare(closers[0].start, self.stop):
             self.last = closers[0].start
 
-    def bare(self, start: int, stop: int) -> str:
-        """The text between two places, without tags and white space."""
-        return _UNSEEN.sub("", self._page.text[start:stop]).strip()
+    def is_bare(self, start: int, stop: int) -> bool:
+        """Whether there is no text between two places."""
+        return bisect_left(self._runs, start) == bisect_left(self._runs, stop)
 
-    def _look_for_the_beginning(self, before: Tag | None, tag: Tag) -> None:
+    def _look_for_text(self, before: Tag | None, stop: int) -> None:
+        start = before.stop if before is not None else 0
+        if before is not None and before.name in _UNSEEN:
+            return
+        text = self._page.text[start:stop]
+        if seen := text.lstrip():
+            self._runs.append(start + len(text) - len(seen))
+
+    def _look_for_the_beginning(self, tag: Tag) -> None:
         """Finds the body, which many pages have without its tag."""
         text = self._page.text
         if tag.name == "body":
@@ -137,15 +148,13 @@ class _Outline:
             return
         if self.begin < 0:
             # What stands between two tags of a head is white space.
-            done = before.stop if before is not None else 0
-            loose = before is None or before.name not in ("title", "script", "style", "noscript", "template")
-            if loose and self.bare(done, tag.start):
-                self.begin, self._searching = done, False
+            if self._runs:
+                self.begin, self._searching = self._runs[0], False
             elif tag.name and tag.name not in _HEAD:
                 self.begin = tag.start
         if self.begin >= 0 and self._searching and tag.start >= self.begin and tag.name:
             if tag.name in _TEXTS and ATTRIBUTE not in text[tag.start : tag.stop]:
-                self.first = tag.stop if not self.bare(self.begin, tag.start) else None
+                self.first = tag.stop if self.is_bare(self.begin, tag.start) else None
                 self._searching = False
             elif tag.name not in _AROUND:
                 self._searching = False
@@ -232,8 +241,8 @@ def _stands(page: Page, outline: _Outline, found: _Label, label: str, place: Pla
     if page.text[found.start : found.stop] != label or not outline.begin <= found.start < outline.stop:
         return False
     if place == "start":
-        return not outline.bare(outline.begin, found.start)
-    return not outline.bare(found.stop, outline.stop)
+        return outline.is_bare(outline.begin, found.start)
+    return outline.is_bare(found.stop, outline.stop)
 
 
 def _is_said(page: Page, outline: _Outline, sign: Sign, place: Place) -> bool:

@@ -113,6 +113,8 @@ def _pages(document: Document, step: int = 1) -> Iterator[_Page]:
         if reference in seen or depth > _MAX_DEPTH or len(seen) > 4 * _MAX_PAGES:
             raise document.source.fault(document.start, "its tree of pages leads back to itself, or has no end")
         seen.add(reference)
+        if node.get("Type") == "Pages" and "Kids" not in node:
+            continue
         told = {**told, **{name: node[name] for name in _INHERITED if name in node}}
         kids = document.get(node.get("Kids"))
         if isinstance(kids, list):

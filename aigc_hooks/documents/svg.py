@@ -20,11 +20,16 @@ from aigc_hooks.provider import Provider
 ATTRIBUTE = "data-aigc-label"
 """The attribute by which the element is known again."""
 
+_MOST = 1e9
 _SPACE = "http://www.w3.org/2000/svg"
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?")
 _LENGTH = re.compile(rf"\s*({_NUMBER.pattern})(px|in|cm|mm|q|pt|pc)?\s*", re.IGNORECASE)
 _UNITS = {"": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pt": 96 / 72, "pc": 16.0}
 _RULES = (
+    "display:inline",
+    "transform-origin:0 0",
+    "animation:none",
+    "transition:none",
     "stroke:none",
     "opacity:1",
     "fill-rule:nonzero",
@@ -86,7 +91,7 @@ def _view(root: Element) -> _View:
     """
     box = [float(number) for number in _NUMBER.findall(root.attributes.get("viewBox", ""))]
     width, height = _length(root.attributes.get("width", "")), _length(root.attributes.get("height", ""))
-    if len(box) != 4 or not box[2] > 0 or not box[3] > 0:
+    if len(box) != 4 or not all(abs(side) < _MOST for side in box) or min(box[2:]) < 1 / _MOST:
         if width is None or height is None:
             raise CarrierError(
                 "the picture tells neither a viewBox nor a width and a height in fixed units, and so the place of its "
@@ -118,48 +123,39 @@ def _length(text: str) -> float | None:
     """A length in pixels; None where it depends on what shows the picture."""
     match = _LENGTH.fullmatch(text)
     value = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else 0.0
-    return value if 0 < value < 1e9 else None
+    return value if 1 / _MOST < value < _MOST else None
 
 
 def _drawn(map: Map, view: _View, sheet: Sheet, words: str, provider: Provider) -> bytes:
-    """The label as an element: the plate, and the characters as one path, both turned to where y goes down."""
+    """The label as an element: the plate, and the characters as one path, in units of the font, with y going down."""
     prefix = map.root.prefix if map.root.namespace else ""
     space = "" if prefix or not map.root.namespace else f' xmlns="{_SPACE}"'
-    digits = max(0, 3 - len(str(int(sheet.size)))) + 2 if sheet.size >= 1 else 12
-    scale = sheet.size / EM
+    em = EM / sheet.size
     pieces = []
     for line in sheet.lines:
-        x, y = sheet.left + line.x, view.height - sheet.bottom - line.y
+        x, y = line.x * em, (sheet.height - line.y) * em
         for character in line.text:
             found = outlines.glyph(sheet.font, character)
             for kind, points in found.curves:
                 pairs = zip(points[::2], points[1::2], strict=True)
-                pieces.append(kind + " ".join(_pair(x + a * scale, y - b * scale, digits) for a, b in pairs))
-            x += found.advance * scale
-    place = f"translate({view.left:.9g} {view.top:.9g}) scale({view.scale_x:.9g} {view.scale_y:.9g})"
-    rules = ";".join(f"{rule}!important" for rule in _RULES)
-    corner = _number(sheet.radius, digits)
-    box = (
-        f'x="{_number(sheet.left, digits)}" y="{_number(view.height - sheet.bottom - sheet.height, digits)}" '
-        f'width="{_number(sheet.width, digits)}" height="{_number(sheet.height, digits)}" rx="{corner}" ry="{corner}"'
-    )
-    plate = f"fill:#000!important;fill-opacity:{provider.image.opacity:g}!important"
+                pieces.append(kind + " ".join(f"{x + a:.1f},{y - b:.1f}" for a, b in pairs))
+            x += found.advance
+    left = view.left + sheet.left * view.scale_x
+    top = view.top + (view.height - sheet.bottom - sheet.height) * view.scale_y
+    place = f"matrix({view.scale_x / em:.9g},0,0,{view.scale_y / em:.9g},{left:.9g},{top:.9g})"
+    radius = f"{sheet.radius * em:.1f}"
+    box = f'width="{sheet.width * em:.1f}" height="{sheet.height * em:.1f}" rx="{radius}" ry="{radius}"'
     told = map.stored(words).decode("latin-1")
-    shown = "display:inline!important"
+    plate, ink = f"fill:#000;fill-opacity:{provider.image.opacity:g}", "fill:#fff;fill-opacity:1"
     made = (
         f'<{prefix}g{space} {ATTRIBUTE}="{provider.image.position}" role="img" aria-label="{told}" '
-        f'transform="{place}" style="{shown};{rules}"><{prefix}title>{told}</{prefix}title>'
-        f'<{prefix}rect {box} style="{shown};{plate};{rules}"/>'
-        f'<{prefix}path d="{"".join(pieces)}" style="{shown};fill:#fff!important;fill-opacity:1!important;{rules}"/>'
-        f"</{prefix}g>"
+        f'transform="{place}" style="{_style(f"transform:{place}")}"><{prefix}title>{told}</{prefix}title>'
+        f'<{prefix}rect {box} style="{_style(plate, "transform:none")}"/>'
+        f'<{prefix}path d="{"".join(pieces)}" style="{_style(ink, "transform:none")}"/></{prefix}g>'
     )
     return made.encode("latin-1")
 
 
-def _pair(x: float, y: float, digits: int) -> str:
-    return f"{_number(x, digits)},{_number(y, digits)}"
-
-
-def _number(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _style(*rules: str) -> str:
+    """A style that no style sheet of the picture changes, and no animation of it moves."""
+    return ";".join(f"{rule}!important" for group in (*rules, *_RULES) for rule in group.split(";"))

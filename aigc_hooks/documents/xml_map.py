@@ -16,7 +16,7 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _MAX_ELEMENTS = 1_000_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Element:
     """One element.
 

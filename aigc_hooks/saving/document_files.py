@@ -119,7 +119,11 @@ class DocumentFile(Drawable):
         done = label is None or [(found.label, found.defects) for found in self.findings] == [(label, ())]
         if write is None and done and self.source.resolve() == self.target.resolve():
             return
-        with tempfile.TemporaryFile() as shown, replacing(self.target, durable=self.target.exists()) as new:
+        folder = self.target.resolve().parent  # where there is room for it
+        with (
+            replacing(self.target, durable=self.target.exists()) as new,
+            tempfile.TemporaryFile(dir=folder) as shown,
+        ):
             stream, made = self.stream, cast(BinaryIO, new)
             if write is not None:
                 stream = cast(BinaryIO, shown)
