@@ -123,8 +123,8 @@ class _Outline:
         if self.begin < 0:
             self.begin = self._runs[0] if self._runs else before.stop if before is not None else 0
         self.stop = self._end()
-        if self.begin > self.stop:
-            raise CarrierError("the page ends before its body begins")
+        if self.begin > self.stop or (page.is_xml and not {"body", "html"} <= set(self._ends)):
+            raise CarrierError("the page has no body, or ends before it begins: the label would stand in none")
         if closers and self.is_bare(closers[0].start, self.stop):
             self.last = closers[0].start
 
@@ -175,8 +175,6 @@ class _Outline:
                 stop, hidden = self._ends[name]
                 break
         else:
-            if self._page.is_xml:
-                raise CarrierError("the XHTML page has no body, in which the label would stand")
             stop, hidden = len(self._page.text), self._hidden()
             if self._cut:
                 raise CarrierError("the page ends within a tag, a comment or a script: close it")
