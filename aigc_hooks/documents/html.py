@@ -221,7 +221,7 @@ def edited(page: Page, source: Source, provider: Provider, places: Sequence[Plac
     edits = [*((at, at, label) for at, label in put)]
     edits += [(*_with_line(page.text, label), "") for label in outline.labels if label not in kept]
     made, done = [], 0
-    for start, stop, label in sorted(edits):
+    for start, stop, label in sorted(edits, key=lambda edit: edit[:2]):
         made += [page.text[done:start], label]
         done = max(done, stop)
     return "".join([*made, page.text[done:]])

@@ -23,7 +23,7 @@ from aigc_hooks.implicit import pdf, pdf_update
 from aigc_hooks.implicit.bounds import Source
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.pdf_file import Document
-from aigc_hooks.implicit.pdf_syntax import Dictionary, Reference, text_string
+from aigc_hooks.implicit.pdf_syntax import Dictionary, Reference
 from aigc_hooks.provider import Provider
 
 _HEAD = b"\n%AIGC visible label\n"
@@ -210,14 +210,14 @@ def _label(sheet: Sheet, frame: _Frame, words: str, opacity: float, plate: bytes
             _number(sheet.size),
             _number(sheet.left + line.x),
             _number(sheet.bottom + line.y),
-            bytes(codes[character] for character in line.text).hex().upper().encode(),
+            bytes(codes[character] for character in line.text).hex().encode(),
         )
         for line in sheet.lines
     ]
     box = b" ".join(map(_number, (sheet.left, sheet.bottom, sheet.width, sheet.height)))
     drawn = b"\n".join(
         (
-            b"/AIGC << /ActualText %s /Lang (zh-CN) >> BDC" % text_string(words),
+            b"/AIGC << /ActualText <feff%s> /Lang (zh-CN) >> BDC" % words.encode("utf-16-be").hex().encode(),
             b"q " + b" ".join(map(_number, frame.matrix)) + b" cm",
             b"q /%s gs %s %s re f Q" % (_STATE.encode(), plate, box),
             ink,
@@ -258,7 +258,7 @@ class _Update:
         wanted: dict[Reference, tuple[_Page, list[_Label]]] = {}
         for page, label in labels:
             wanted.setdefault(page.reference, (page, []))[1].append(label)
-        self.pages = [each for each in wanted.values() if self._content(each[0]).label != _drawn(each[1])]
+        self.pages = [each for each in wanted.values() if not self._shows(*each)]
         self._free = document.free_number()
         self._objects: dict[Reference, bytes] = {}
         self._fonts: dict[str, Reference] = {}
@@ -271,6 +271,9 @@ class _Update:
         told = self._document.trailer.get("Info")
         info = told if isinstance(told, Reference) else None
         return pdf_update.update(self._document, start, _HEAD, self._objects, info, self._free)
+
+    def _shows(self, page: _Page, labels: list[_Label]) -> bool:
+        return self._content(page).label.split() == _drawn(labels).split()
 
     def _content(self, page: _Page) -> _Content:
         """The content of a page, and the label of ours at its end, whoever has written the file since."""

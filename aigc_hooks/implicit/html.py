@@ -138,7 +138,8 @@ def tags(page: Page, source: Source) -> Iterator[Tag]:
         if comment := _COMMENT.match(text, start):
             at = comment.end()
             closes = text.startswith("</", start) and _NAME.match("<" + text[start + 2 : min(at, start + 40)])
-            cut = at == len(text) and not comment.group().endswith(">")
+            ends = ("-->", "--!>") if text.startswith("<!--", start) else ">"
+            cut = at == len(text) and not comment.group().endswith(ends)
             yield Tag("", {}, start, at, closes.group(1).lower() if closes else "", cut)
             continue
         begun = _NAME.match(text, start)

