@@ -184,7 +184,13 @@ class Manifest:
 
 
 class Drawable(ABC):
-    """Content on which the visible label is drawn when it is written, such as a film on disk."""
+    """Content on which the visible label is drawn when it is written, such as a film on disk.
+
+    Attributes:
+        drawn: Where its label is, as the audit record lists it.
+    """
+
+    drawn: str = "pixels"
 
     @abstractmethod
     def shows(self, provider: Provider) -> bool:

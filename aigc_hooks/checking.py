@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from aigc_hooks.artifact import Reading
-from aigc_hooks.checks import films, implicit, pictures, sounds, texts
+from aigc_hooks.checks import documents, films, implicit, pictures, sounds, texts
 from aigc_hooks.checks.report import Check, Report
+from aigc_hooks.documents import families
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving.documents import is_text
@@ -18,8 +19,9 @@ def check(path: str | os.PathLike[str], *, provider: str | Provider | None = Non
     """Judges a file by the rules that a file can be judged by: implicit label and, where it can be seen, the explicit.
 
     The implicit label is judged as ``read_label`` finds it. The explicit label is looked for in pictures (the label of
-    this library, at each of its places), in the opening of films, in sounds (the rhythm) and in texts. What is not
-    recognised is ``"unknown"``, not wrong. That a file has no label does not mean that its content was not generated.
+    this library, at each of its places), in the opening of films, in sounds (the rhythm), in texts and in documents.
+    What is not recognised is ``"unknown"``, not wrong. That a file has no label does not mean that its content was not
+    generated.
 
     Args:
         path: The file.
@@ -53,4 +55,6 @@ def _explicit(path: Path, reading: Reading, provider: Provider | None) -> list[C
         return sounds.judge(path, provider)
     if medium == "video":
         return films.judge(path, provider)
+    if carrier is not None and carrier.name in families.NAMES:
+        return documents.judge(path, carrier.name, provider)
     return [Check("S-06", "unknown", f"the visible label of {reading.carrier} cannot be seen by this version")]

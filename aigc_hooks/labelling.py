@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -20,6 +21,7 @@ from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.waiver import Exemption, recorded_id
 
 if TYPE_CHECKING:
+    from aigc_hooks.saving.document_files import DocumentFile
     from aigc_hooks.saving.documents import TextFile
     from aigc_hooks.saving.film import Film
     from aigc_hooks.saving.recordings import Recording
@@ -397,11 +399,16 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
 
     if recordings.is_sound(path):
         return _label_sound(recordings.Recording.open(path, output or path), provider, path.name)
-    if (carrier := carrier_of(path)) is not None and carrier.medium == "video":
+    carrier = carrier_of(path)
+    if carrier is not None and carrier.medium == "video":
         from aigc_hooks.saving.film import Film
 
         return _label_film(Film.open(path, output or path), provider, path.name)
-    documents.refuse_document(path)
+    if carrier is not None and carrier.medium == "document":
+        from aigc_hooks.saving.document_files import DocumentFile
+
+        with DocumentFile.open(path, output or path, carrier) as document:
+            return _label_document(document, provider, path.name)
     from aigc_hooks.saving.files import PictureFile
 
     file = PictureFile.open(path, output or path)
@@ -482,6 +489,22 @@ def _label_film(file: Film, provider: Provider, source: str) -> Path:
     settings = active(provider)
     artifact = Artifact(file, "video", source)
     own = own_label(file.reading.findings, settings)
+    if own is not None and not own.defects(strict=settings.strict):
+        artifact.label = own
+    outcome = run(artifact, settings)
+    if outcome:
+        record(artifact, outcome, settings)
+    file.save(artifact.label if outcome else None, settings)
+    return file.target
+
+
+def _label_document(file: DocumentFile, provider: Provider, source: str) -> Path:
+    settings = active(provider)
+    artifact = Artifact(file, "document", source)
+    if artifact.exemption is None:
+        with suppress(LabelError):
+            file.look(settings)  # what is wrong with a file is said before the stages run
+    own = own_label(file.findings, settings)
     if own is not None and not own.defects(strict=settings.strict):
         artifact.label = own
     outcome = run(artifact, settings)

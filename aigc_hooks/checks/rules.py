@@ -56,6 +56,7 @@ RULES = {
     "W-01": Rule("the visible label says 人工智能 or AI, and 生成 or 合成", "GB 45438-2025, 5.1 b to 5.6 b"),
     "T-01": Rule("the text has its label at its start, end or a suitable place between", "GB 45438-2025, 5.1"),
     "T-02": Rule("a corner mark stands at the text as a small sign", "GB 45438-2025, 5.1 c"),
+    "T-03": Rule("font and colour of the label in the text are legible", "GB 45438-2025, 5.1"),
     "I-01": Rule("the label in the picture is at least 5 % of its shorter side high", "GB 45438-2025, 5.2"),
     "I-03": Rule("the label is at an edge or a corner of the picture", "GB 45438-2025, 5.2"),
     "I-04": Rule("the label is completely inside the picture", "GB 45438-2025, 5.2"),

@@ -40,9 +40,9 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
         return [Check("T-01", "unknown", f"{nothing}: it gets no label in the text; label what shows it")]
     for settings in filter(None, (provider, Provider(producer="check"))):
         for mark in get_args(Mark):
-            places = [place for place in get_args(Place) if labels.shows_label(content, _style(settings, place, mark))]
+            places = [place for place in get_args(Place) if labels.shows_label(content, look(settings, place, mark))]
             if places:
-                return _passed(_style(settings, places[0], mark), places)
+                return _passed(look(settings, places[0], mark), places)
     if not _AI.search(content):
         reason = "neither 人工智能 nor AI stands in it, which every label of a text has"
         return [Check("T-01", "fail", reason), Check("W-01", "fail", reason)]
@@ -53,7 +53,8 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
     return every(("T-01", "W-01"), "unknown", reason)
 
 
-def _style(settings: Provider, place: Place, mark: Mark) -> Provider:
+def look(settings: Provider, place: Place | Literal["both"], mark: Mark) -> Provider:
+    """The settings with another place and another form of a text's label, whose wording is the usual one then."""
     same = settings.text.mark == mark
     style = TextStyle(
         position=place, mark=mark, wording=settings.text.wording if same else None, markup=settings.text.markup

@@ -68,7 +68,7 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         return True
     if isinstance(artifact.content, Drawable):
         artifact.content.draw(provider)
-        artifact.places.append("pixels")
+        artifact.places.append(artifact.content.drawn)
         return True
     if artifact.modality == "video":
         from aigc_hooks.explicit import video

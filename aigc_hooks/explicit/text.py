@@ -116,6 +116,11 @@ def shows_label(text: str, provider: Provider) -> bool:
     return not before(text, provider) and not after(text, provider)
 
 
+def says(line: str, words: str) -> bool:
+    """Whether a line is a notice with some words, also as a model would write it: in other brackets, or spaced out."""
+    return _bare(line) == _bare(words)
+
+
 def strip_label(text: str, provider: Provider) -> str:
     """A text of the model's own, without its labels, as it goes back to the model: it would repeat them.
 
@@ -204,7 +209,7 @@ def _is_notice(line: str, sign: Sign) -> bool:
 
     In a sentence it is a quotation.
     """
-    return _bare(line) == _bare(sign.words)
+    return says(line, sign.words)
 
 
 def _bare(text: str) -> str:

@@ -10,12 +10,13 @@ import traceback
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aigc_hooks.artifact import Reading
+from aigc_hooks.artifact import Carrier, Reading
 from aigc_hooks.checking import check
 from aigc_hooks.checks.report import Report
 from aigc_hooks.errors import AIGCHooksError, CarrierError, ConfigError, UnsupportedCarrierError
 from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
+from aigc_hooks.implicit import svg
 from aigc_hooks.implicit.markdown import TEXT
 from aigc_hooks.labelling import label, label_metadata
 from aigc_hooks.plugins import hooks
@@ -89,9 +90,16 @@ def kind_of(location: str) -> str:
         carrier = carrier_of(path)
         if carrier is not None and carrier.medium == "video":
             return "audio" if is_sound(path) else "video"
-        return "audio" if carrier is not None and carrier.medium == "audio" else "image"
+        return _kind_of_medium(carrier)
     except (AIGCHooksError, OSError):  # it will be said when its turn comes
         return _kind_by_name(path)
+
+
+def _kind_of_medium(carrier: Carrier | None) -> str:
+    """A document is labelled as a text, but for one that is a picture."""
+    if carrier is None or carrier.name == svg.CARRIER.name:
+        return "image"
+    return {"document": "text", "audio": "audio", "video": "video"}.get(carrier.medium, "image")
 
 
 def _kind_by_name(path: Path) -> str:
@@ -100,8 +108,8 @@ def _kind_by_name(path: Path) -> str:
         return "text"
     if suffix in _SOUNDS:
         return "audio"
-    media = (carrier.medium for carrier in hooks().carriers if suffix in carrier.suffixes)
-    return next((medium for medium in media if medium in ("audio", "video")), "image")
+    kinds = (_kind_of_medium(carrier) for carrier in hooks().carriers if suffix in carrier.suffixes)
+    return next((kind for kind in kinds if kind != "image"), "image")
 
 
 def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outcome:

@@ -35,8 +35,12 @@ def _known(package: Package) -> bool:
     return _CONTAINER in package
 
 
-def _books(package: Package) -> list[str]:
-    """The package documents."""
+def books(package: Package) -> list[str]:
+    """The package documents.
+
+    Raises:
+        CarrierError: There is none.
+    """
     root = xml_part.parse(package.read(_CONTAINER), _CONTAINER)
     paths = (str(file.get("full-path", "")) for file in root.iter(f"{{{_CONTAINERS}}}rootfile"))
     found = [path for path in dict.fromkeys(paths) if path.lower().endswith(".opf")]
@@ -57,8 +61,18 @@ def _labels(root: _Element) -> Iterator[tuple[_Element, RawLabel]]:
         yield item, RawLabel(PLACE, text, tuple(defects))
 
 
+def refuse_signed(package: Package) -> None:
+    """Refuses a book whose signature a label would break.
+
+    Raises:
+        CarrierError: It is signed.
+    """
+    if _SIGNATURES in package:
+        raise CarrierError("the book is signed, and a label would break the signature: label it first, sign it last")
+
+
 def _find(package: Package) -> Iterator[RawLabel]:
-    for name in _books(package):
+    for name in books(package):
         for _, raw in _labels(xml_part.parse(package.read(name), name)):
             yield raw
 
@@ -66,10 +80,9 @@ def _find(package: Package) -> Iterator[RawLabel]:
 def _edit(package: Package, text: str) -> dict[str, bytes]:
     from lxml import etree
 
-    if _SIGNATURES in package:
-        raise CarrierError("the book is signed, and a label would break the signature: label it first, sign it last")
+    refuse_signed(package)
     changes: dict[str, bytes] = {}
-    for name in _books(package):
+    for name in books(package):
         data = package.read(name)
         root = xml_part.parse(data, name)
         found = [item for item, _ in _labels(root)]
@@ -96,7 +109,7 @@ def _edit(package: Package, text: str) -> dict[str, bytes]:
 def _bare(package: Package) -> dict[str, bytes]:
     """The package documents without the label."""
     found = {}
-    for name in _books(package):
+    for name in books(package):
         root = xml_part.parse(package.read(name), name)
         for item in [item for item, raw in _labels(root) if not raw.defects and not len(item)]:
             xml_part.remove(item)

@@ -42,6 +42,7 @@ _TEXTS = {
 _TOLD = frozenset(("meta", "script", "link"))
 _HEAD_TAGS = frozenset(("html", "head", "meta", "title", "base", "link", "script", "style", "noscript", "template"))
 _XHTML = re.compile(r"\s*<\?xml|<!doctype[^>]*xhtml", re.I)
+_DECLARED = re.compile(r"<\?xml[^>]{0,200}\bencoding\s*=\s*[\"']([\w.:-]{1,40})")
 _CHARSET = re.compile(r"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _LIKELY = re.compile("AIGC|ContentProducer|ProduceID|ServiceProvider", re.I)
 _MANIFESTS = ("application/c2pa", "c2pa-manifest")
@@ -54,16 +55,27 @@ _UNPRINTED = re.compile(r"[^ -~]")
 _SHIFTING = "\x1b$"
 
 
-class _Tag(NamedTuple):
-    """One start tag, comment or declaration: the name of the element, or nothing, its attributes, and its place."""
+class Tag(NamedTuple):
+    """One tag, comment or declaration: the element that it begins, or nothing, and its place.
+
+    Attributes:
+        name: The element that begins here, or nothing.
+        attributes: Those of a ``meta`` element.
+        start: Where it begins.
+        stop: Where what follows begins.
+        closes: The element that ends here, or nothing.
+        cut: Whether the page ends in it, or in the text of the element that it begins.
+    """
 
     name: str
     attributes: dict[str, str]
     start: int
     stop: int
+    closes: str = ""
+    cut: bool = False
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
     """A page as characters of which each is one byte, or two in UTF-16; ``mark`` stands before them."""
 
     mark: bytes
@@ -71,6 +83,7 @@ class _Page(NamedTuple):
     text: str
 
     def encoded(self, text: str) -> bytes:
+        """The bytes of the page with another text."""
         return self.mark + text.encode(self.codec, "surrogatepass")
 
     def shown(self, value: str) -> str:
@@ -84,13 +97,32 @@ class _Page(NamedTuple):
                     continue
         return unescape(value)
 
+    @property
+    def is_xml(self) -> bool:
+        """Whether it is written in XHTML."""
+        return _XHTML.match(self.text) is not None
 
-def _open(source: Source) -> _Page:
+    def stored(self, value: str) -> str:
+        """Text as it stands in the page: itself where the page tells that it can, as references otherwise."""
+        if self.codec != "latin-1":
+            return value
+        told = _CHARSET.search(self.text, 0, 4096) or _DECLARED.match(self.text)
+        if self.mark or (told.group(1).lower() in ("utf-8", "utf8") if told else self.text.startswith("<?xml")):
+            return value.encode("utf-8").decode("latin-1")
+        return value.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def opened(source: Source) -> Page:
+    """A page, whole.
+
+    Raises:
+        CarrierError: It is too long, or in an encoding that is not read.
+    """
     data = source.payload(0, source.size, "page", MAX_PAYLOAD)
     for mark, encoding in _WIDE.items():
         if data.startswith(mark):
             try:
-                page = _Page(mark, encoding, data[len(mark) :].decode(encoding, "surrogatepass"))
+                page = Page(mark, encoding, data[len(mark) :].decode(encoding, "surrogatepass"))
             except UnicodeDecodeError as error:
                 raise source.fault(error.start, "the page is not the UTF-16 that its first bytes tell") from error
             return page
@@ -98,20 +130,23 @@ def _open(source: Source) -> _Page:
         raise source.fault(offset, "a NUL byte, which no page holds")
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     # Markup is ASCII in every other encoding of HTML but those that shift, and its bytes occur in no character.
-    page = _Page(mark, "latin-1", data[len(mark) :].decode("latin-1"))
+    page = Page(mark, "latin-1", data[len(mark) :].decode("latin-1"))
     if _SHIFTING in page.text:
         raise CarrierError("a page in ISO-2022 is not read: save it as UTF-8")
     return page
 
 
-def _tags(page: _Page, source: Source) -> Iterator[_Tag]:
+def tags(page: Page, source: Source) -> Iterator[Tag]:
     """The tags of a page, without what only looks like one."""
     text, at = page.text, 0
     while (start := text.find("<", at)) >= 0:
         source.step(start)
         if comment := _COMMENT.match(text, start):
             at = comment.end()
-            yield _Tag("", {}, start, at)
+            closes = text.startswith("</", start) and _NAME.match("<" + text[start + 2 : min(at, start + 40)])
+            ends = ("-->", "--!>") if text.startswith("<!--", start) else ">"
+            cut = at == len(text) and not comment.group().endswith(ends)
+            yield Tag("", {}, start, at, closes.group(1).lower() if closes else "", cut)
             continue
         begun = _NAME.match(text, start)
         if begun is None:
@@ -119,15 +154,16 @@ def _tags(page: _Page, source: Source) -> Iterator[_Tag]:
             continue
         at = _end(text, begun.end())
         if at < 0:
-            return  # a tag that the page ends in is none
+            yield Tag("", {}, start, len(text), cut=True)  # a tag that the page ends in is none
+            return
         name = begun.group(1).lower()
         attributes: dict[str, str] = {}
         if name in _TOLD:
             for key, *values in _ATTRIBUTE.findall(text, begun.end(), at - 1):
                 attributes.setdefault(key.lower(), next(filter(None, values), ""))
-        yield _Tag(name, attributes, start, at)
+        closed = _TEXTS[name].search(text, at) if name in _TEXTS else None
+        yield Tag(name, attributes, start, at, cut=name in _TEXTS and closed is None)
         if name in _TEXTS:
-            closed = _TEXTS[name].search(text, at)
             at = closed.start() if closed else len(text)
 
 
@@ -140,10 +176,10 @@ def _end(text: str, at: int) -> int:
     return -1
 
 
-def _labels(page: _Page, source: Source) -> Iterator[tuple[_Tag, RawLabel]]:
+def _labels(page: Page, source: Source) -> Iterator[tuple[Tag, RawLabel]]:
     if _LIKELY.search(page.text) is None:
         return
-    for tag in _tags(page, source):
+    for tag in tags(page, source):
         key = next((key for key in ("name", "property", "itemprop", "http-equiv") if key in tag.attributes), None)
         if tag.name != "meta" or key is None:
             continue
@@ -159,20 +195,20 @@ def _labels(page: _Page, source: Source) -> Iterator[tuple[_Tag, RawLabel]]:
 
 def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of a page."""
-    page = _open(source)
+    page = opened(source)
     for _, raw in _labels(page, source):
         yield raw
     if _MANIFEST.search(page.text):
-        for tag in _tags(page, source):
+        for tag in tags(page, source):
             if tag.attributes.get("type" if tag.name == "script" else "rel", "").lower() in _MANIFESTS:
                 yield Manifest(f"HTML {tag.name} C2PA")
 
 
-def _place(page: _Page, source: Source) -> int:
+def _place(page: Page, source: Source) -> int:
     """Where a new element goes."""
     place, rank = 0, 0
     ranks = {"html": 2, "head": 3, "meta": 4}
-    for tag in _tags(page, source):
+    for tag in tags(page, source):
         if tag.name and tag.name not in _HEAD_TAGS:
             break
         this = 1 if not tag.name else ranks.get(tag.name, 0)
@@ -187,16 +223,16 @@ def _place(page: _Page, source: Source) -> int:
     return place
 
 
-def _tells_encoding(tag: _Tag) -> bool:
+def _tells_encoding(tag: Tag) -> bool:
     return "charset" in tag.attributes or tag.attributes.get("http-equiv", "").lower() == "content-type"
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a page with the label in its head."""
     source = Source(stream, "HTML")
-    page = _open(source)
+    page = opened(source)
     old = page.text
-    made = f'<meta name="{FIELD_NAME}" content="{_escaped(text)}"{" /" if _XHTML.match(old) else ""}>'
+    made = f'<meta name="{FIELD_NAME}" content="{_escaped(text)}"{" /" if page.is_xml else ""}>'
     spans = [(tag.start, tag.stop) for tag, _ in _labels(page, source)]
     if spans:
         (start, stop), *others = spans
@@ -222,7 +258,7 @@ def _laid_out(text: str, place: int, made: str) -> str:
 
 def content(source: Source) -> Iterator[Part]:
     """The page without its labels, and without the line that was made for the first."""
-    page = _open(source)
+    page = opened(source)
     text, done = page.text, 0
     yield told(b"PAGE", page.mark)
     for tag, raw in _labels(page, source):

@@ -47,15 +47,33 @@ def _labels(root: _Element) -> Iterator[tuple[_Element, RawLabel]]:
             yield item, RawLabel(PLACE, text, defects)
 
 
-def _refuse_encrypted(package: Package) -> None:
+def refuse_encrypted(package: Package) -> None:
+    """Refuses a document whose parts cannot be read.
+
+    Raises:
+        CarrierError: It is encrypted.
+    """
     if _LIST in package:
         root = xml_part.parse(package.read(_LIST), _LIST)
         if next(root.iter(f"{{{_MANIFEST}}}encryption-data"), None) is not None:
             raise CarrierError("the document is encrypted: save it without a password first")
 
 
+def refuse_protected(package: Package) -> None:
+    """Refuses a document that a label would break.
+
+    Raises:
+        CarrierError: It is encrypted or signed.
+    """
+    refuse_encrypted(package)
+    if _SIGNATURES in package:
+        raise CarrierError(
+            "the document is signed, and a label would break the signature: label it first, sign it last"
+        )
+
+
 def _find(package: Package) -> Iterator[RawLabel]:
-    _refuse_encrypted(package)
+    refuse_encrypted(package)
     if _PART in package:
         for _, raw in _labels(xml_part.parse(package.read(_PART), _PART)):
             yield raw
@@ -64,11 +82,7 @@ def _find(package: Package) -> Iterator[RawLabel]:
 def _edit(package: Package, text: str) -> dict[str, bytes]:
     from lxml import etree
 
-    _refuse_encrypted(package)
-    if _SIGNATURES in package:
-        raise CarrierError(
-            "the document is signed, and a label would break the signature: label it first, sign it last"
-        )
+    refuse_protected(package)
     data = package.read(_PART) if _PART in package else _EMPTY
     root = xml_part.parse(data, _PART)
     place = root.find(f"{{{_OFFICE}}}meta")

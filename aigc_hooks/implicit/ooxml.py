@@ -102,14 +102,35 @@ def _find(package: Package) -> Iterator[RawLabel]:
             yield raw
 
 
-def _edit(package: Package, text: str) -> dict[str, bytes]:
-    links = _links(package)
-    if any(kind == _SIGNED_LINK for kind, _ in links) or any(
+def main_part(package: Package) -> str:
+    """The name of the part that holds what is shown.
+
+    Raises:
+        CarrierError: None is named.
+    """
+    found = next((name for kind, name in _links(package) if kind in _MAIN_LINKS and name in package), None)
+    if found is None:
+        raise CarrierError(f"the document's {_LINKS_PART} names no main part that is in it")
+    return found
+
+
+def refuse_signed(package: Package) -> None:
+    """Refuses a document whose signature a label would break.
+
+    Raises:
+        CarrierError: It is signed.
+    """
+    if any(kind == _SIGNED_LINK for kind, _ in _links(package)) or any(
         name.startswith("_xmlsignatures/") for name in package.entries
     ):
         raise CarrierError(
             "the document is signed, and a label would break the signature: label it first, sign it last"
         )
+
+
+def _edit(package: Package, text: str) -> dict[str, bytes]:
+    links = _links(package)
+    refuse_signed(package)
     parts = [name for name, _ in _parts(package)]
     own = parts[0] if parts else _PART
     if strict := any(kind.startswith(_STRICT) for kind, _ in links):

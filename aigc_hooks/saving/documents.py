@@ -18,7 +18,7 @@ from aigc_hooks.implicit.field import parse
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
-from aigc_hooks.reading import known_carrier, read_label
+from aigc_hooks.reading import read_label
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.security.signing import bound
 
@@ -53,22 +53,6 @@ def is_text(source: Path, target: Path) -> bool:
         if carrier.medium != "document" and not set(carrier.suffixes) & set(SUFFIXES)
     ]
     return not any(carrier.sniff(head) for carrier in others)
-
-
-def refuse_document(path: Path) -> None:
-    """Refuses documents that are more than text: nothing here shows the visible label in them.
-
-    Raises:
-        CarrierError: It is one.
-        OSError: It cannot be opened.
-    """
-    with path.open("rb") as file:
-        carrier = known_carrier(file.read(SNIFFED), path)
-    if carrier is not None and carrier.medium == "document":
-        raise CarrierError(
-            f"{path}: nothing here puts the visible label into a {carrier.name} file; put it into the text "
-            "when the document is made, and write_label() writes the implicit label"
-        )
 
 
 @dataclass

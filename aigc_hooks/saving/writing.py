@@ -54,16 +54,26 @@ def write_label(
     """
     target = Path(output if output is not None else path)
     # There is something to lose only where there is a file.
-    return _write(Path(path), target, label, _refuse_foreign, on_signed_content, durable=target.exists())
+    _write(Path(path), target, label, refuse_foreign, on_signed_content, durable=target.exists())
+    return target
 
 
 def put(path: Path, label: Label) -> None:
     """``write_label`` to a file that was just written, without waiting until the disk has it."""
-    _write(path, path, label, _refuse_foreign, "raise", durable=False)
+    _write(path, path, label, refuse_foreign, "raise", durable=False)
 
 
 Finish = Callable[[Label, BinaryIO, Path], Label]
 """Makes a label whole, such as by its signature, once it stands in its file: ``(label, stream, path) -> label``."""
+
+
+def signed_by(provider: Provider) -> Finish:
+    """Puts the signed digest of a file's content into its label, where the provider has a key."""
+
+    def finish(label: Label, stream: BinaryIO, path: Path) -> Label:
+        return bound(label, provider, stream, path)
+
+    return finish
 
 
 def put_signed(
@@ -81,13 +91,17 @@ def put_signed(
     Raises:
         ConfigError: The key cannot be used.
     """
-
-    def finish(label: Label, stream: BinaryIO, path: Path) -> Label:
-        return bound(label, provider, stream, path)
-
-    signed = provider.on_signed_content
-    durable = target.exists()
-    return _write(source, target, label, _refuse_foreign, signed, durable=durable, finish=finish, before=before)
+    _write(
+        source,
+        target,
+        label,
+        refuse_foreign,
+        provider.on_signed_content,
+        durable=target.exists(),
+        finish=signed_by(provider),
+        before=before,
+    )
+    return target
 
 
 def pass_on(
@@ -125,20 +139,12 @@ def pass_on(
         OSError: A file cannot be read or written.
     """
     source, target = Path(path), Path(output if output is not None else path)
-    made = [label]
-
-    def finished(label: Label, stream: BinaryIO, path: Path) -> Label:
-        made.append(label if finish is None else finish(label, stream, path))
-        return made[-1]
-
     if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
-        _write_markdown(source, target, label, finished, before)
-    else:
-        durable = target.exists()
-        _write(
-            source, target, label, _refuse_change, on_signed_content, durable=durable, finish=finished, before=before
-        )
-    return made[-1]
+        return _write_markdown(source, target, label, finish, before)
+    durable = target.exists()
+    return _write(
+        source, target, label, _refuse_change, on_signed_content, durable=durable, finish=finish, before=before
+    )
 
 
 def _write(
@@ -151,32 +157,64 @@ def _write(
     durable: bool,
     finish: Finish | None = None,
     before: Callable[[Label], None] | None = None,
-) -> Path:
+) -> Label:
+    """Writes a file with its label; returns the label that it holds now."""
     with source.open("rb") as stream:
         carrier = _carrier(stream, source)
-        write = carrier.write
-        assert write is not None
         reading = read_label(source)
         others = check(source, reading, label)
         with replacing(target, durable=durable) as made:
-            file = cast(BinaryIO, made)
-            stream.seek(0)
-            write(stream, file, _with_others(label, others))
-            _check(file, target, label)
-            # What is signed is the content of the file as it is written: labels of others may have left it.
-            whole = label if finish is None else finish(label, file, target)
-            if whole != label:
-                file.seek(0)
-                file.truncate()
-                stream.seek(0)
-                write(stream, file, _with_others(whole, others))
-                _check(file, target, whole)
-            file.seek(0, 2)
+            whole = write_into(stream, cast(BinaryIO, made), carrier, label, target, others=others, finish=finish)
             if whole != reading.label or not reading.conforms:  # else the file stays as it is
                 keep_manifests(source, reading, on_signed_content)
             if before is not None:
                 before(whole)
-    return target
+    return whole
+
+
+def write_into(
+    stream: BinaryIO,
+    made: BinaryIO,
+    carrier: Carrier,
+    label: Label,
+    path: Path,
+    *,
+    others: Sequence[Finding] = (),
+    finish: Finish | None = None,
+) -> Label:
+    """Copies a stream with the label, which is read back.
+
+    Args:
+        stream: The file without it, seekable.
+        made: An empty stream that can be read too.
+        carrier: Its format.
+        label: The label.
+        path: What the file will be called.
+        others: The labels in it whose further elements are kept.
+        finish: Makes the label whole, once it stands in the file.
+
+    Returns:
+        The label that was written.
+
+    Raises:
+        CarrierError: It is damaged.
+        LabelError: The label did not arrive.
+    """
+    write = carrier.write
+    assert write is not None
+    stream.seek(0)
+    write(stream, made, _with_others(label, others))
+    _check(made, path, label)
+    # What is signed is the content of the file as it is written: labels of others may have left it.
+    whole = label if finish is None else finish(label, made, path)
+    if whole != label:
+        made.seek(0)
+        made.truncate()
+        stream.seek(0)
+        write(stream, made, _with_others(whole, others))
+        _check(made, path, whole)
+    made.seek(0, 2)
+    return whole
 
 
 def _carrier(stream: BinaryIO, path: Path) -> Carrier:
@@ -197,8 +235,8 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
 
 
 def _write_markdown(
-    source: Path, target: Path, label: Label, finish: Finish, before: Callable[[Label], None] | None
-) -> None:
+    source: Path, target: Path, label: Label, finish: Finish | None, before: Callable[[Label], None] | None
+) -> Label:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
     file = TextFile.open(source, target)
     findings = _refuse_change(source, read_label(source), label)
@@ -209,16 +247,22 @@ def _write_markdown(
         )
     content = file.content
     file.put(content, label, None)
-    whole = finish(label, BytesIO(file.data), target)
+    whole = label if finish is None else finish(label, BytesIO(file.data), target)
     if whole != label:
         file = TextFile.open(source, target)
         file.put(content, whole, None)
     if before is not None:
         before(whole)
     file.save()
+    return whole
 
 
-def _refuse_foreign(path: Path, reading: Reading, label: Label) -> Sequence[Finding]:
+def refuse_foreign(path: Path, reading: Reading, label: Label) -> Sequence[Finding]:
+    """Refuses a file that holds the label of another producer.
+
+    Raises:
+        ForeignLabelError: It does (Measures, article 10).
+    """
     for finding in reading.findings:
         if finding.label is not None and finding.label.content_producer != label.content_producer:
             raise ForeignLabelError(

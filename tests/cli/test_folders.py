@@ -500,6 +500,28 @@ def test_the_implicit_label_alone_goes_into_documents_and_films(cli: Cli, pictur
     assert cli("label", "in", "--out", "x", "--implicit-only", "--wording", "AI生成").exit_code == 2
 
 
+def test_documents_get_both_labels(cli: Cli, tmp_path: Path) -> None:
+    write("in/page.html", "<!doctype html><html><head><title>x</title></head><body>hi</body></html>")
+    write("in/cat.svg", '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30"/>')
+    for name in ("writer.docx", "writer.odt", "writer.pdf", "impress.pptx"):
+        shutil.copy(Path(__file__).parent.parent / "data" / "documents" / name, "in")
+    assert cli("label", "in", "--out", "out", "--position", "start").exit_code == 0
+    from aigc_hooks import check
+
+    for path in Path("out").iterdir():
+        assert {each.status for each in check(path).checks if each.id[0] in "TWI"} == {"pass"}, path
+    assert check("out/writer.pdf")["T-01"].place == "page start"
+    assert cli("check", "out").exit_code == 0
+    again = cli("label", "in", "--out", "out", "--position", "start")
+    assert again.exit_code == 0
+    assert "labelled before 6" in again.output
+    shutil.copy(Path(__file__).parent.parent / "data" / "documents" / "calc.xlsx", "in")
+    result = cli("label", "in/calc.xlsx", "--out", "out")
+    assert result.exit_code == 1
+    assert "workbook" in result.output
+    assert not Path("out/calc.xlsx").exists()
+
+
 def test_films_have_places_of_their_own(cli: Cli, command: Any) -> None:
     Path("in").mkdir()
     command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=0.2:size=320x240", Path("in/river.mp4"))
