@@ -1,0 +1,231 @@
+"""Burns the labels into a film, packet by packet; what is neither drawn on nor spoken over is copied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from aigc_hooks.codecs import pyav
+from aigc_hooks.errors import CarrierError
+from aigc_hooks.explicit.overlay import Overlay
+from aigc_hooks.saving.film_encoders import CONTAINERS, add_pictures
+from aigc_hooks.saving.film_frames import in_planes
+from aigc_hooks.saving.film_sound import Sounding, Track
+from aigc_hooks.styles import VideoStyle
+
+Progress = Callable[[float], object]
+"""Is told how much of a film is done, from 0 to 1."""
+
+_ENOUGH = 0.98
+"""Share of the pictures or of the length told by the file that must arrive: less, and it was cut off."""
+
+_FEW = 2
+"""Pictures that may be told and not be there: some containers count an empty one."""
+
+_SHORTEST = 1.0
+"""Seconds by which a film may be shorter than it tells."""
+
+_MADE_ANEW = ("major_brand", "minor_version", "compatible_brands", "encoder", "AIGC")
+
+_STEP = 0.01
+"""By how much more must be done before it is told."""
+
+
+@dataclass
+class Labels:
+    """What is burnt into a film, each by the number of its stream in the file.
+
+    Attributes:
+        overlays: The label for each stream of pictures.
+        first: The first picture of each, as it was.
+        sounds: The label for each track of sound.
+        style: Which pictures show it.
+    """
+
+    overlays: dict[int, Overlay] = field(default_factory=dict)
+    first: dict[int, Any] = field(default_factory=dict)
+    sounds: dict[int, Sounding] = field(default_factory=dict)
+    style: VideoStyle = field(default_factory=VideoStyle)
+
+    def __bool__(self) -> bool:
+        return bool(self.overlays or self.sounds)
+
+
+def burn(source: Path, target: Path, labels: Labels, progress: Progress | None = None) -> None:
+    """Writes a film with its labels to another file.
+
+    Args:
+        source: The film.
+        target: Where it goes; a file that is there is overwritten.
+        labels: What is burnt into it.
+        progress: Is told how much is done.
+
+    Raises:
+        CarrierError: It is damaged, ends early, or something in it would be lost.
+        UnsupportedCarrierError: It is of a codec that cannot be encoded here.
+    """
+    av = pyav.library()
+    form = CONTAINERS[source.suffix.lower()]
+    with av.open(str(source)) as old, av.open(str(target), "w", format=form) as new:
+        new.metadata.update({name: value for name, value in old.metadata.items() if name not in _MADE_ANEW})
+        length = float(old.duration or 0) / 1_000_000
+        ways: dict[int, _Way | None] = {
+            stream.index: _way(stream, old, new, source, labels, length) for stream in old.streams
+        }
+        if chapters := old.chapters():
+            new.set_chapters(chapters)
+        told = _Told(progress, length, float(old.start_time or 0) / 1_000_000)
+        for packet in old.demux([stream for stream in old.streams if ways[stream.index] is not None]):
+            way = ways[packet.stream.index]
+            assert way is not None
+            time = packet.dts * packet.time_base if packet.dts is not None else None
+            for made in way.take(packet):
+                new.mux(made)
+            if time is not None:
+                told.reached(float(time))
+        for way in filter(None, ways.values()):
+            for made in way.end():
+                new.mux(made)
+            way.check()
+    told.reached(math.inf)
+
+
+class _Told:
+    """Tells the progress, not too often."""
+
+    def __init__(self, progress: Progress | None, length: float, start: float) -> None:
+        self._progress = progress
+        self._length = length
+        self._start = start
+        self._share = 0.0
+
+    def reached(self, time: float) -> None:
+        """Takes the time in the film that was reached, in seconds."""
+        if self._progress is None:
+            return
+        share = 1.0 if time == math.inf else min((time - self._start) / self._length, 1.0) if self._length else 0.0
+        if share >= self._share + _STEP or (time == math.inf and self._share < 1.0):
+            self._share = share
+            self._progress(share)
+
+
+class _Way(Protocol):
+    """How the packets of one stream go from one file to the other."""
+
+    def take(self, packet: Any) -> Iterator[Any]:
+        """Takes a packet; yields those that are written."""
+
+    def end(self) -> Iterator[Any]:
+        """Yields the last packets."""
+
+    def check(self) -> None:
+        """Refuses a film that ended before it should.
+
+        Raises:
+            CarrierError: It did.
+        """
+
+
+def _way(stream: Any, old: Any, new: Any, source: Path, labels: Labels, length: float) -> _Way | None:
+    """How a stream goes; None where it is written from other things that are kept."""
+    if (overlay := labels.overlays.get(stream.index)) is not None:
+        made = add_pictures(new, stream, labels.first[stream.index], source)
+        return _Painter(source, stream, made, overlay, labels.style, length)
+    if (sounding := labels.sounds.get(stream.index)) is not None:
+        return Track(source, stream, new, sounding)
+    if stream.type == "data" and (
+        (stream.codec_context is None and "timecode" in {**old.metadata, **stream.metadata}) or old.chapters()
+    ):
+        return None  # timecodes and titles of chapters: the container makes their streams
+    return _Copy(source, stream, new)
+
+
+class _Copy:
+    """One stream that stays as it is.
+
+    Raises:
+        CarrierError: It would be lost.
+    """
+
+    def __init__(self, source: Path, old: Any, new: Any) -> None:
+        try:
+            self._stream = new.add_stream_from_template(old)
+        except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+            raise CarrierError(
+                f"{source}: its stream {old.index} ({old.type}) cannot be copied and would be lost ({error}); take it "
+                "out first, or write_label() the implicit label alone"
+            ) from error
+        self._stream.metadata.update(old.metadata)
+        self._stream.disposition = old.disposition
+
+    def take(self, packet: Any) -> Iterator[Any]:
+        if packet.size:
+            packet.stream = self._stream
+            yield packet
+
+    def end(self) -> Iterator[Any]:
+        yield from ()
+
+    def check(self) -> None:
+        """Nothing: that a stream ends before its film is no fault."""
+
+
+class _Painter:
+    """One stream of pictures, drawn on and encoded anew."""
+
+    def __init__(
+        self, source: Path, old: Any, new: Any, overlay: Overlay, style: VideoStyle, length: float
+    ) -> None:
+        self._source = source
+        self._old = old
+        self._stream = new
+        self._overlay = overlay
+        self._style = style
+        self._length = length or float((old.duration or 0) * old.time_base)
+        self._seen = 0
+        self._last = -math.inf
+        self._begin: float | None = None
+        old.thread_type = "AUTO"
+
+    def take(self, packet: Any) -> Iterator[Any]:
+        for frame in packet.decode():
+            yield from self._painted(frame)
+
+    def end(self) -> Iterator[Any]:
+        yield from self._stream.encode(None)
+
+    def _painted(self, frame: Any) -> Iterator[Any]:
+        self._seen += 1
+        time = float(frame.time or 0)
+        self._last = max(self._last, time)
+        if frame.width != self._stream.width or frame.height != self._stream.height:
+            raise CarrierError(f"{self._source} changes its size at {time:.3f} s; label it in parts")
+        frame = in_planes(frame, self._stream.pix_fmt)
+        self._begin = time if self._begin is None else self._begin
+        if covered(time - self._begin, self._length, self._style):
+            self._overlay.blend(frame)
+        frame.pict_type = 0  # the encoder chooses its own key frames
+        yield from self._stream.encode(frame)
+
+    def check(self) -> None:
+        told = self._old.frames
+        short = self._seen < told * _ENOUGH - _FEW if told else self._last < (self._length - _SHORTEST) * _ENOUGH
+        if not self._seen or short:
+            raise CarrierError(
+                f"{self._source} ends early, after {self._seen} pictures"
+                + (f" of {told}" if told else f" and {self._last:.1f} of {self._length:.1f} s")
+                + ": it was cut off, and is left as it was"
+            )
+
+
+def covered(time: float, length: float, style: VideoStyle) -> bool:
+    """Whether the picture at a time shows the label, in seconds from the start of a film of this length."""
+    return (
+        style.coverage == "throughout"
+        or time < style.seconds
+        or (style.middle and abs(time - length / 2) <= style.seconds / 2)
+        or (style.end and time >= length - style.seconds)
+    )
