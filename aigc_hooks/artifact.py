@@ -178,8 +178,11 @@ class Drawable(ABC):
         """Whether it shows the label already, where the settings put it."""
 
     @abstractmethod
-    def draw(self, provider: Provider) -> None:
+    def draw(self, provider: Provider) -> list[str]:
         """Makes the label, with which it will be written.
+
+        Returns:
+            Where it will be, for the audit record.
 
         Raises:
             UnsupportedOutputError: It cannot be drawn.

@@ -64,7 +64,7 @@ class Film(Drawable):
             )
         return cls(source, target, list(read_label(source).findings), progress=progress)
 
-    def draw(self, provider: Provider) -> None:
+    def draw(self, provider: Provider) -> list[str]:
         """Makes the labels for its pictures, and for its sound where the settings ask for one.
 
         Raises:
@@ -77,6 +77,8 @@ class Film(Drawable):
                 self.labels.first[index], self.labels.overlays[index] = frame, overlay
         if provider.video.track == "label":
             self.labels.sounds = film_sound.missing(self.source, provider)
+        sounds = (f"{provider.audio.kind} over the sound of track {number}" for number in self.labels.sounds)
+        return [*(["pixels"] if self.labels.overlays else []), *sounds]
 
     def shows(self, provider: Provider) -> bool:
         """Whether the first picture of each stream shows the label where the settings put it, and its sound has one."""
@@ -90,15 +92,18 @@ class Film(Drawable):
         by = as_picture(provider)
         try:
             with av.open(str(self.source)) as container:
-                for stream in pyav.pictures(container):
+                numbers = [stream.index for stream in pyav.pictures(container)]
+            for number in numbers:
+                # Each by itself: what was read for one is gone for the others, and not every film can be rewound.
+                with av.open(str(self.source)) as container:
+                    stream = container.streams[number]
                     if stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
                         raise CarrierError(f"{self.source} tells a picture of more than {MOST_PIXELS} pixels")
-                    container.seek(0)
                     frame = next(iter(container.decode(stream)), None)
                     if frame is None:
                         raise CarrierError(f"{self.source} holds no picture that can be decoded")
                     aspect = float(stream.sample_aspect_ratio or 1) or 1.0
-                    yield stream.index, frame, Overlay(form_of(frame, aspect), by)
+                    yield number, frame, Overlay(form_of(frame, aspect), by)
         except av.error.FFmpegError as error:
             raise CarrierError(f"{self.source} is damaged: {error.strerror or error}") from error
 
@@ -187,5 +192,3 @@ def opening(path: Path, styles: Sequence[Provider], seconds: float) -> tuple[Pro
     if overlay is None:
         raise CarrierError(f"{path} holds no picture that can be decoded")
     return found, until, True
-
-

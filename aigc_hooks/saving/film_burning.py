@@ -176,9 +176,7 @@ class _Copy:
 class _Painter:
     """One stream of pictures, drawn on and encoded anew."""
 
-    def __init__(
-        self, source: Path, old: Any, new: Any, overlay: Overlay, style: VideoStyle, length: float
-    ) -> None:
+    def __init__(self, source: Path, old: Any, new: Any, overlay: Overlay, style: VideoStyle, length: float) -> None:
         self._source = source
         self._old = old
         self._stream = new

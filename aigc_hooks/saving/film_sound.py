@@ -13,11 +13,16 @@ from aigc_hooks.errors import CarrierError, UnsupportedCarrierError, Unsupported
 from aigc_hooks.explicit import laying, sound
 from aigc_hooks.explicit.samples import check_rate, loudness
 from aigc_hooks.provider import Provider
+from aigc_hooks.saving import film_samples
 from aigc_hooks.saving.film_encoders import WITHOUT_DELAY
 from aigc_hooks.styles import AudioStyle
 
 _LISTENED = 10.0
 """How many seconds tell how loud a track is."""
+
+
+_FILLING = 4096
+"""Most samples by which a codec fills up its last packet."""
 
 
 class _Encoder(NamedTuple):
@@ -105,7 +110,7 @@ def _sounding(container: Any, stream: Any, provider: Provider) -> Sounding | Non
     while count < edge and (frame := next(frames, None)) is not None:
         head.append(frame)
         count += frame.samples
-    heard = _joined(head)
+    heard = film_samples.joined(head)
     if style.position == "start":
         window = heard
     else:
@@ -116,48 +121,12 @@ def _sounding(container: Any, stream: Any, provider: Provider) -> Sounding | Non
             kept += frame.samples
             while kept - tail[0].samples >= edge:
                 kept -= tail.popleft().samples
-        window = numpy.concatenate([heard[:, :edge], _joined(list(tail))], axis=1)
+        window = numpy.concatenate([heard[:, :edge], film_samples.joined(list(tail))], axis=1)
     places = sound.missing(window.astype(numpy.float32), rate, provider)
     if not places:
         return None
     level = sound.level_beside(loudness(heard)[0])
     return Sounding(style, level, places, rate, first.layout.name, first.format.name)
-
-
-def _joined(frames: list[Any]) -> Any:
-    """The samples of frames, (C,N) floating point between -1 and 1."""
-    import numpy
-
-    return numpy.concatenate([_floats(_columns(frame)) for frame in frames], axis=1)
-
-
-def _columns(frame: Any) -> Any:
-    """The samples of a frame as they are, (C,N)."""
-    values = frame.to_ndarray()
-    return values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
-
-
-def _floats(values: Any) -> Any:
-    import numpy
-
-    if values.dtype.kind == "f":
-        return values.astype(numpy.float64)
-    zero, scale = _range(values.dtype)
-    return (values.astype(numpy.float64) - zero) / scale
-
-
-def _like(values: Any, dtype: Any) -> Any:
-    """Samples between -1 and 1 in the range of a dtype."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    zero, scale = _range(dtype)
-    return (values * scale + zero).round().clip(zero - scale, zero + scale - 1).astype(dtype)
-
-
-def _range(dtype: Any) -> tuple[float, float]:
-    """Where silence is in integers, and full scale."""
-    scale = 2.0 ** (8 * dtype.itemsize - 1)
-    return (scale if dtype.kind == "u" else 0.0), scale
 
 
 class Track:
@@ -178,6 +147,8 @@ class Track:
         self._sounding = sounding
         self._stream = _encoder(source, old, new, sounding)
         self._drop = _delay(self._stream, sounding) if new.format.name in WITHOUT_DELAY else 0
+        self._end = (old.start_time or 0) + old.duration if old.duration else None
+        self._time_base = old.time_base
         self._held: deque[Any] = deque()
         self._count = 0
         self._total = 0
@@ -186,8 +157,7 @@ class Track:
     def take(self, packet: Any) -> Iterator[Any]:
         """Takes a packet; yields those that are encoded."""
         for frame in packet.decode():
-            frame = self._without_delay(frame)
-            if frame is None:
+            if (frame := self._cut(frame)) is None:
                 continue
             self._held.append(frame)
             self._count += frame.samples
@@ -219,16 +189,25 @@ class Track:
     def check(self) -> None:
         """Nothing: that a track ends before its film is no fault."""
 
-    def _without_delay(self, frame: Any) -> Any:
-        """A frame without what the encoder will put before it, where the container cannot tell that."""
-        if not self._drop:
-            return frame
-        if frame.samples <= self._drop:
-            self._drop -= frame.samples
+    def _cut(self, frame: Any) -> Any:
+        """A frame without what the encoder will put before the first, and without what filled up the last."""
+        first = min(self._drop, frame.samples)
+        self._drop -= first
+        last = frame.samples
+        if self._end is not None and frame.pts is not None:
+            over = (
+                frame.pts * frame.time_base - self._end * self._time_base + Fraction(frame.samples, frame.sample_rate)
+            )
+            # More than that is no filling, but a container that tells its length wrongly.
+            if 0 < over * frame.sample_rate <= _FILLING:
+                last -= round(over * frame.sample_rate)
+        if first >= last:
             return None
-        made = _frame(_columns(frame)[:, self._drop :], frame)
-        made.pts = frame.pts + round(Fraction(self._drop, frame.sample_rate) / frame.time_base)
-        self._drop = 0
+        if last - first == frame.samples:
+            return frame
+        made = film_samples.frame(film_samples.columns(frame)[:, first:last], frame)
+        if frame.pts is not None:
+            made.pts = frame.pts + round(Fraction(first, frame.sample_rate) / frame.time_base)
         return made
 
     def _lay(self, place: str) -> None:
@@ -236,8 +215,8 @@ class Track:
         frames = list(self._held)
         size = self._sounding.length
         begin = 0 if place == "start" else self._count - size
-        columns = [_columns(frame) for frame in frames]
-        floats = _joined(frames)
+        columns = [film_samples.columns(frame) for frame in frames]
+        floats = film_samples.joined(frames)
         laid = laying.lay(
             floats[:, begin : begin + size], self._sounding.rate, self._sounding.style, self._sounding.level, place
         )
@@ -247,8 +226,8 @@ class Track:
             first, last = max(begin - at, 0), min(begin + size - at, frame.samples)
             if first < last:
                 values = values.copy()
-                values[:, first:last] = _like(laid[:, at + first - begin : at + last - begin], values.dtype)
-                made = _frame(values, frame)
+                values[:, first:last] = film_samples.like(laid[:, at + first - begin : at + last - begin], values.dtype)
+                made = film_samples.frame(values, frame)
                 made.pts = frame.pts
                 frame, made = made, frame
             at += frame.samples
@@ -259,18 +238,6 @@ class Track:
             frame = self._held.popleft()
             self._count -= frame.samples
             yield from self._stream.encode(frame)
-
-
-def _frame(values: Any, like: Any) -> Any:
-    """Samples (C,N) as a frame like another."""
-    import numpy
-
-    planes = values if like.format.is_planar else values.T.reshape(1, -1)
-    made = pyav.library().AudioFrame.from_ndarray(
-        numpy.ascontiguousarray(planes), format=like.format.name, layout=like.layout.name
-    )
-    made.sample_rate, made.time_base = like.sample_rate, like.time_base
-    return made
 
 
 def _encoder(source: Path, old: Any, new: Any, sounding: Sounding) -> Any:
@@ -293,9 +260,9 @@ def _encoder(source: Path, old: Any, new: Any, sounding: Sounding) -> Any:
         made.open()
     except (ValueError, av.error.FFmpegError) as error:
         raise UnsupportedCarrierError(
-            f"{source}: the sound in it is {name} ({sounding.layout}, {sounding.rate} Hz), which cannot be encoded here "
-            f'({error}); leave it to the label in the picture with video.track = "keep", or convert the sound first, '
-            "for example with `ffmpeg -i in -c:v copy -c:a aac out`"
+            f"{source}: the sound in it is {name} ({sounding.layout}, {sounding.rate} Hz), which cannot be encoded "
+            f'here ({error}); leave it to the label in the picture with video.track = "keep", or convert it first, for '
+            "example with `ffmpeg -i in -c:v copy -c:a aac out`"
         ) from error
     stream.metadata.update({name: value for name, value in old.metadata.items() if name != "encoder"})
     stream.disposition = old.disposition
