@@ -25,6 +25,10 @@ _FILLING = 4096
 """Most samples by which a codec fills up its last packet."""
 
 
+_BASS = ("LFE", "LFE2")
+"""Channels that hold the lowest tones only, and so no label."""
+
+
 class _Encoder(NamedTuple):
     """Who encodes a codec, with how many bits a second: for each channel at least, of all together at most."""
 
@@ -122,7 +126,8 @@ def _sounding(container: Any, stream: Any, provider: Provider) -> Sounding | Non
             while kept - tail[0].samples >= edge:
                 kept -= tail.popleft().samples
         window = numpy.concatenate([heard[:, :edge], film_samples.joined(list(tail))], axis=1)
-    places = sound.missing(window.astype(numpy.float32), rate, provider)
+    full = [number for number, channel in enumerate(first.layout.channels) if channel.name not in _BASS]
+    places = sound.missing(window[full or slice(None)].astype(numpy.float32), rate, provider)
     if not places:
         return None
     level = sound.level_beside(loudness(heard)[0])
