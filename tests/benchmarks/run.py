@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy
 import torch
 from files import files
+from film import film
 from measuring import Rows, ratio
 from pictures import pictures
 from PIL import Image, ImageFilter
@@ -151,7 +152,7 @@ def memory(rows: Rows) -> None:
 def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
-    for part in (explicit, saving, reading, pictures, files, text, sound, video, record, importing, memory):
+    for part in (explicit, saving, reading, pictures, files, text, sound, video, film, record, importing, memory):
         part(rows)
     print("| what | against | at most | measured |\n|---|---|---|---|")
     for what, against, limit, measured in rows:
