@@ -24,7 +24,7 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving import film_sound
 from aigc_hooks.saving.film_burning import Labels, Progress, burn
-from aigc_hooks.saving.film_encoders import CONTAINERS
+from aigc_hooks.saving.film_encoders import CONTAINERS, layout_of
 from aigc_hooks.saving.film_frames import MOST_PIXELS, form_of, in_planes
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound
@@ -73,7 +73,7 @@ class Film(Drawable):
         """
         self.labels.style = provider.video
         for index, frame, overlay in self._first(provider):
-            if not overlay.shows(in_planes(frame)):
+            if not overlay.shows(frame):
                 self.labels.first[index], self.labels.overlays[index] = frame, overlay
         if provider.video.track == "label":
             self.labels.sounds = film_sound.missing(self.source, provider)
@@ -82,7 +82,7 @@ class Film(Drawable):
 
     def shows(self, provider: Provider) -> bool:
         """Whether the first picture of each stream shows the label where the settings put it, and its sound has one."""
-        if not all(overlay.shows(in_planes(frame)) for _, frame, overlay in self._first(provider)):
+        if not all(overlay.shows(frame) for _, frame, overlay in self._first(provider)):
             return False
         return provider.video.track != "label" or not film_sound.missing(self.source, provider)
 
@@ -103,6 +103,7 @@ class Film(Drawable):
                     if frame is None:
                         raise CarrierError(f"{self.source} holds no picture that can be decoded")
                     aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+                    frame = in_planes(frame, layout_of(stream))
                     yield number, frame, Overlay(form_of(frame, aspect), by)
         except av.error.FFmpegError as error:
             raise CarrierError(f"{self.source} is damaged: {error.strerror or error}") from error
@@ -177,7 +178,7 @@ def opening(path: Path, styles: Sequence[Provider], seconds: float) -> tuple[Pro
                 planar = in_planes(frame)
                 if overlay is None:
                     begin = time
-                    form = form_of(frame, float(stream.sample_aspect_ratio or 1) or 1.0)
+                    form = form_of(planar, float(stream.sample_aspect_ratio or 1) or 1.0)
                     looks = ((style, Overlay(form, style)) for style in styles)
                     found, overlay = next((look for look in looks if look[1].shows(planar)), (None, None))
                     if overlay is None:

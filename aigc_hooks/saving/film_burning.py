@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from aigc_hooks.codecs import pyav
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.explicit.overlay import Overlay
-from aigc_hooks.saving.film_encoders import CONTAINERS, add_pictures
+from aigc_hooks.saving.film_clock import Clock
+from aigc_hooks.saving.film_encoders import add_pictures, container_of, counts, layout_of
 from aigc_hooks.saving.film_frames import in_planes
 from aigc_hooks.saving.film_sound import Sounding, Track
 from aigc_hooks.styles import VideoStyle
@@ -68,8 +69,7 @@ def burn(source: Path, target: Path, labels: Labels, progress: Progress | None =
         UnsupportedCarrierError: It is of a codec that cannot be encoded here.
     """
     av = pyav.library()
-    form = CONTAINERS[source.suffix.lower()]
-    with av.open(str(source)) as old, av.open(str(target), "w", format=form) as new:
+    with av.open(str(source)) as old, av.open(str(target), "w", format=container_of(old, source.suffix.lower())) as new:
         new.metadata.update({name: value for name, value in old.metadata.items() if name not in _MADE_ANEW})
         length = float(old.duration or 0) / 1_000_000
         ways: dict[int, _Way | None] = {
@@ -131,6 +131,8 @@ class _Way(Protocol):
 
 def _way(stream: Any, old: Any, new: Any, source: Path, labels: Labels, length: float) -> _Way | None:
     """How a stream goes; None where it is written from other things that are kept."""
+    from av.stream import Disposition
+
     if (overlay := labels.overlays.get(stream.index)) is not None:
         made = add_pictures(new, stream, labels.first[stream.index], source)
         return _Painter(source, stream, made, overlay, labels.style, length)
@@ -140,7 +142,18 @@ def _way(stream: Any, old: Any, new: Any, source: Path, labels: Labels, length: 
         (stream.codec_context is None and "timecode" in {**old.metadata, **stream.metadata}) or old.chapters()
     ):
         return None  # timecodes and titles of chapters: the container makes their streams
+    if new.format.name == "matroska" and stream.disposition & Disposition.attached_pic:
+        _attach(stream, new, source)
+        return None
     return _Copy(source, stream, new)
+
+
+def _attach(stream: Any, new: Any, source: Path) -> None:
+    """Copies a cover, which Matroska keeps among the attachments, and PyAV reads as a picture."""
+    with pyav.library().open(str(source)) as again:
+        data = bytes(next(iter(again.demux(again.streams[stream.index]))))
+    tags = stream.metadata
+    new.add_attachment(tags.get("filename", "cover"), tags.get("mimetype", f"image/{stream.codec_context.name}"), data)
 
 
 class _Copy:
@@ -182,39 +195,49 @@ class _Painter:
         self._stream = new
         self._overlay = overlay
         self._style = style
+        self._layout = layout_of(old)
         self._length = length or float((old.duration or 0) * old.time_base)
-        self._seen = 0
-        self._last = -math.inf
+        self._clock = Clock(old, numbered=counts(old))
+        self._packets = 0
         self._begin: float | None = None
         old.thread_type = "AUTO"
 
     def take(self, packet: Any) -> Iterator[Any]:
+        self._packets += bool(packet.size) and not packet.is_discard
         for frame in packet.decode():
             yield from self._painted(frame)
 
     def end(self) -> Iterator[Any]:
-        yield from self._stream.encode(None)
+        yield from map(self._clock.give_back, self._stream.encode(None))
 
     def _painted(self, frame: Any) -> Iterator[Any]:
-        self._seen += 1
-        time = float(frame.time or 0)
-        self._last = max(self._last, time)
+        number, time = self._clock.note(frame)
         if frame.width != self._stream.width or frame.height != self._stream.height:
             raise CarrierError(f"{self._source} changes its size at {time:.3f} s; label it in parts")
-        frame = in_planes(frame, self._stream.pix_fmt)
+        frame = in_planes(frame, self._layout)
         self._begin = time if self._begin is None else self._begin
         if covered(time - self._begin, self._length, self._style):
             self._overlay.blend(frame)
+        if frame.format.name != self._stream.pix_fmt:
+            frame = frame.reformat(format=self._stream.pix_fmt)
+        frame.pts, frame.time_base = number, self._stream.codec_context.time_base
         frame.pict_type = 0  # the encoder chooses its own key frames
-        yield from self._stream.encode(frame)
+        yield from map(self._clock.give_back, self._stream.encode(frame))
 
     def check(self) -> None:
-        told = self._old.frames
-        short = self._seen < told * _ENOUGH - _FEW if told else self._last < (self._length - _SHORTEST) * _ENOUGH
-        if not self._seen or short:
+        told, seen, until = self._old.frames, self._clock.seen, self._clock.until
+        if told:
+            few = seen < told * _ENOUGH - _FEW
+            length = float((self._old.duration or 0) * self._old.time_base) or self._length
+            ends = until - (self._begin or 0.0) < length * _ENOUGH - _FEW * self._clock.pace
+            # What an edit list leaves out never arrives; what arrives and cannot be decoded is damaged.
+            short = few and (ends or self._packets >= told * _ENOUGH - _FEW)
+        else:
+            short = until < (self._length - _SHORTEST) * _ENOUGH
+        if not seen or short:
             raise CarrierError(
-                f"{self._source} ends early, after {self._seen} pictures"
-                + (f" of {told}" if told else f" and {self._last:.1f} of {self._length:.1f} s")
+                f"{self._source} ends early, after {seen} pictures"
+                + (f" of {told}" if told else f" and {until:.1f} of {self._length:.1f} s")
                 + ": it was cut off, and is left as it was"
             )
 

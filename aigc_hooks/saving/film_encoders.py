@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aigc_hooks.codecs import pyav
 from aigc_hooks.errors import UnsupportedCarrierError
-from aigc_hooks.saving.film_frames import is_planar
+from aigc_hooks.saving.film_frames import is_planar, mastering, side_data
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -24,14 +26,17 @@ CONTAINERS = {
 }
 """By suffix, as ffmpeg calls the container."""
 
+_FAMILIES = (("mp4", "mov", "3gp", "3g2"), ("matroska", "webm"), ("flv",), ("avi",))
+"""Containers that are read alike; the first is written where a name tells another family."""
+
 WITHOUT_DELAY = ("flv", "avi")
 """Containers that cannot tell that something is shown later than it is decoded without moving everything."""
 
+WITHOUT_TIMES = ("avi",)
+"""Containers that tell no times at all: each picture lasts as long."""
+
 _INTERLACED = 1 << 18 | 1 << 29
 """Flags of an encoder that keeps both fields of a picture: their transforms, and their motion."""
-
-_RGB, _BT709 = 0, 1
-"""How colours are told from planes, as H.273 numbers it: red, green and blue themselves; those of HDTV."""
 
 
 class _Encoder(NamedTuple):
@@ -57,6 +62,34 @@ _ENCODERS = {
 }
 
 
+# Of pictures in red, green and blue, where it is another.
+_RGB_ENCODERS = {"h264": _Encoder("libx264rgb", {"crf": "18", "preset": "veryfast"})}
+_PACKED = ("bgr0", "rgb24", "bgr24")
+
+
+def container_of(film: Any, suffix: str) -> str:
+    """The container that a film keeps: what it is, in the kind that its name tells.
+
+    Raises:
+        UnsupportedCarrierError: It is none that is written.
+    """
+    known = set(film.format.name.split(","))
+    family = next((each for each in _FAMILIES if known & set(each)), None)
+    if family is None:
+        raise UnsupportedCarrierError(
+            f"{film.name}: its container ({film.format.long_name}) is not written here; put its streams into another "
+            "without encoding them anew: `ffmpeg -i in -map 0 -c copy out.mkv`"
+        )
+    wanted = CONTAINERS[suffix]
+    return wanted if wanted in family else family[0]
+
+
+def layout_of(stream: Any) -> str | None:
+    """The layout of planes in which the pictures of a stream are drawn on, and encoded; None if there is none."""
+    found = _layouts(stream)
+    return found[0] if found else None
+
+
 def add_pictures(new: Any, old: Any, first: Any, source: Path) -> Any:
     """Adds a stream to a container for pictures like those of another.
 
@@ -71,26 +104,37 @@ def add_pictures(new: Any, old: Any, first: Any, source: Path) -> Any:
     """
     av = pyav.library()
     context = old.codec_context
-    encoder = _ENCODERS.get(context.codec.canonical_name)
-    name = context.name if encoder is None else encoder.name
+    encoder, layouts = _encoder_of(old), _layouts(old)
+    if "1" in (old.metadata.get("alpha_mode"), old.metadata.get("ALPHA_MODE")):
+        raise UnsupportedCarrierError(
+            f"{source}: its pictures are {context.name} and transparent in part, which encoding them anew would lose; "
+            "convert the film first, for example with `ffmpeg -c:v libvpx-vp9 -i in.webm -c:v prores_ks out.mov`; "
+            "write_label() writes the implicit label alone"
+        )
     try:
         if encoder is None:
             raise ValueError(f"no encoder is known for {context.name}")
-        codec = av.Codec(encoder.name, "w")
-        stream = new.add_stream(encoder.name, rate=old.average_rate or old.guessed_rate, options=dict(encoder.options))
+        if layouts is None:
+            raise ValueError(f"{encoder.name} takes no pictures in {context.format.name}")
+        options = {**encoder.options, **_brightness(encoder, first)}
+        stream = new.add_stream(encoder.name, rate=old.average_rate or old.guessed_rate, options=options)
     except (ValueError, av.error.FFmpegError) as error:
         raise UnsupportedCarrierError(
-            f"{source}: its pictures are {context.name}, for which there is no encoder here ({name}); convert the film "
-            "first, for example with `ffmpeg -i in -c:v libx264 out.mp4`; write_label() writes the implicit label alone"
+            f"{source}: its pictures are {context.name}, for which there is no encoder here ({error}); convert the "
+            "film first, for example with `ffmpeg -i in -c:v libx264 out.mp4`; write_label() writes the implicit label "
+            "alone"
         ) from error
     made = stream.codec_context
     if new.format.name in WITHOUT_DELAY:
         made.max_b_frames = 0
     stream.width, stream.height = context.width, context.height
-    stream.pix_fmt = _layout(context.format, codec)
-    if "qscale" in encoder.options:
-        made.qscale, made.global_quality = True, int(encoder.options["qscale"]) * 118
+    stream.pix_fmt = layouts[1]
     stream.time_base = made.time_base = old.time_base
+    if counts(old):
+        # Older codecs know a few rates and no finer times: pictures are numbered, and get their times back later.
+        made.time_base = 1 / Fraction(old.average_rate or old.guessed_rate or 25).limit_denominator(1001)
+        made.max_b_frames = 0
+        made.qscale, made.global_quality = True, int(encoder.options["qscale"]) * 118
     made.sample_aspect_ratio = old.sample_aspect_ratio or 1
     for told in ("color_primaries", "color_trc", "colorspace", "color_range"):
         setattr(made, told, getattr(context, told))
@@ -98,21 +142,88 @@ def add_pictures(new: Any, old: Any, first: Any, source: Path) -> Any:
         made.codec_tag = context.codec_tag
     if first.interlaced_frame:
         made.flags |= _INTERLACED
-    for side in first.side_data:
-        if getattr(side.type, "name", "") == "DISPLAYMATRIX":
-            stream.set_display_matrix(struct.unpack("<9i", bytes(side)[:36]))
+    if turned := side_data(first, "DISPLAYMATRIX"):
+        stream.set_display_matrix(struct.unpack("<9i", turned[:36]))
     stream.metadata.update({name: value for name, value in old.metadata.items() if name not in ("encoder", "rotate")})
     stream.disposition = old.disposition
     return stream
 
 
-def _layout(old: Any, codec: Any) -> str:
-    """The layout of planes that is encoded: the old one where the encoder and the label can do with it."""
-    name = str(old.name)
+def counts(old: Any) -> bool:
+    """Whether the encoder for a stream numbers its pictures, and knows no times."""
+    encoder = _encoder_of(old)
+    return encoder is not None and "qscale" in encoder.options
+
+
+def _encoder_of(stream: Any) -> _Encoder | None:
+    context = stream.codec_context
+    name = context.codec.canonical_name
+    return _RGB_ENCODERS.get(name, _ENCODERS.get(name)) if context.format.is_rgb else _ENCODERS.get(name)
+
+
+def _layouts(stream: Any) -> tuple[str, str] | None:
+    """The layout of planes that is drawn on, and the one that is encoded: those of the film where that can be."""
+    av = pyav.library()
+    encoder = _encoder_of(stream)
+    try:
+        codec = av.Codec(encoder.name, "w") if encoder is not None else None
+    except ValueError:
+        return None
+    if codec is None:
+        return None
+    old = stream.codec_context.format
+    name, bits = str(old.name), old.components[0].bits
     known = {each.name for each in codec.video_formats or ()}
-    wide = old.components[0].bits > 8
-    wishes = (name, "yuv420p10le", "yuv422p10le") if wide else (name, "yuv420p", "yuvj420p", "yuv422p", "yuv444p")
+    transparent = any(part.is_alpha for part in old.components)
+    if old.is_rgb:
+        planes = "gbrp" if bits == 8 else f"gbrp{bits}le"
+        packed = next((each for each in (planes, *(_PACKED if bits == 8 else ())) if each in known), None)
+        return (planes, packed) if packed and not transparent else None
+    if transparent:
+        wishes = [name, "yuva420p", "yuva444p10le"]
+    elif bits > 8:
+        wishes = [name, "yuv420p10le", "yuv422p10le"]
+    elif name.startswith(("yuv411", "yuvj411")):
+        wishes = ["yuv422p", "yuv420p"]
+    else:
+        wishes = [name, "yuv420p", "yuvj420p", "yuv422p", "yuv444p"]
     wish = next((each for each in wishes if is_planar(each) and (not known or each in known)), None)
-    if wish is None:
-        raise UnsupportedCarrierError(f"no layout of pictures like {name} can be encoded by {codec.name}")
-    return wish
+    deep = wish is not None and av.VideoFormat(wish).components[0].bits >= min(bits, 10)
+    return (wish, wish) if wish is not None and deep else None
+
+
+def _brightness(encoder: _Encoder, first: Any) -> dict[str, str]:
+    """Options that tell players again for which screen a film of high dynamic range was made."""
+    display, light = mastering(first)
+    style = _SCREENS.get(encoder.name)
+    if style is None:
+        return {}
+    told = [encoder.options[style.option]] if style.option in encoder.options else []
+    if display:
+        red, green, blue, white = (
+            f"({style.number(x * style.chroma)},{style.number(y * style.chroma)})"
+            for x, y in zip(display[:8:2], display[1:8:2], strict=True)
+        )
+        least, most = (style.number(value * style.bright) for value in display[8:])
+        told.append(f"{style.display}=G{green}B{blue}R{red}WP{white}L({most},{least})")
+    if light:
+        told.append(f"{style.light}={light[0]},{light[1]}")
+    return {style.option: ":".join(told)} if told else {}
+
+
+class _Screen(NamedTuple):
+    """How an encoder is told of the screen: its option, the names in it, and its units."""
+
+    option: str
+    display: str
+    light: str
+    chroma: float
+    bright: float
+    number: Callable[[float], Any]
+
+
+_SCREENS = {
+    "libx264": _Screen("x264-params", "mastering-display", "cll", 50_000, 10_000, round),
+    "libx265": _Screen("x265-params", "master-display", "max-cll", 50_000, 10_000, round),
+    "libsvtav1": _Screen("svtav1-params", "mastering-display", "content-light", 1.0, 1.0, float),
+}
