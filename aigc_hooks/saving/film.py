@@ -26,6 +26,7 @@ from aigc_hooks.saving import film_sound
 from aigc_hooks.saving.film_burning import Labels, Progress, burn
 from aigc_hooks.saving.film_encoders import CONTAINERS, layout_of
 from aigc_hooks.saving.film_frames import MOST_PIXELS, form_of, in_planes
+from aigc_hooks.saving.film_splicing import matches
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound
 
@@ -137,7 +138,9 @@ class Film(Drawable):
     def _burn(self, made: Path, provider: Provider) -> None:
         av = pyav.library()
         try:
-            burn(self.source, made, self.labels, self.progress)
+            plans = burn(self.source, made, self.labels, self.progress)
+            if plans and not matches(self.source, made, plans):
+                burn(self.source, made, self.labels, self.progress, splice=False)
         except AIGCHooksError:
             raise
         except (av.error.FFmpegError, ValueError) as error:

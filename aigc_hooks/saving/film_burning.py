@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from aigc_hooks.saving.film_clock import Clock
 from aigc_hooks.saving.film_encoders import add_pictures, container_of, counts, layout_of
 from aigc_hooks.saving.film_frames import in_planes
 from aigc_hooks.saving.film_sound import Sounding, Track
+from aigc_hooks.saving.film_splicing import Plan, Splicer, plan
 from aigc_hooks.styles import VideoStyle
 
 Progress = Callable[[float], object]
@@ -55,7 +57,9 @@ class Labels:
         return bool(self.overlays or self.sounds)
 
 
-def burn(source: Path, target: Path, labels: Labels, progress: Progress | None = None) -> None:
+def burn(
+    source: Path, target: Path, labels: Labels, progress: Progress | None = None, *, splice: bool = True
+) -> dict[int, Plan]:
     """Writes a film with its labels to another file.
 
     Args:
@@ -63,6 +67,10 @@ def burn(source: Path, target: Path, labels: Labels, progress: Progress | None =
         target: Where it goes; a file that is there is overwritten.
         labels: What is burnt into it.
         progress: Is told how much is done.
+        splice: Whether pictures that do not show the label are copied where that can be.
+
+    Returns:
+        How streams of pictures were spliced, by their places among those.
 
     Raises:
         CarrierError: It is damaged, ends early, or something in it would be lost.
@@ -72,8 +80,10 @@ def burn(source: Path, target: Path, labels: Labels, progress: Progress | None =
     with av.open(str(source)) as old, av.open(str(target), "w", format=container_of(old, source.suffix.lower())) as new:
         new.metadata.update({name: value for name, value in old.metadata.items() if name not in _MADE_ANEW})
         length = float(old.duration or 0) / 1_000_000
+        plans = _plans(source, labels, length) if splice else {}
         ways: dict[int, _Way | None] = {
-            stream.index: _way(stream, old, new, source, labels, length) for stream in old.streams
+            stream.index: _way(stream, old, new, source, labels, length, plans.get(stream.index))
+            for stream in old.streams
         }
         if chapters := old.chapters():
             new.set_chapters(chapters)
@@ -90,7 +100,18 @@ def burn(source: Path, target: Path, labels: Labels, progress: Progress | None =
             for made in way.end():
                 new.mux(made)
             way.check()
+        places = [stream.index for stream in pyav.pictures(old)]
     told.reached(math.inf)
+    return {places.index(number): plan for number, plan in plans.items()}
+
+
+def _plans(source: Path, labels: Labels, length: float) -> dict[int, Plan]:
+    """How streams of pictures are spliced, by their numbers."""
+    if labels.style.coverage == "throughout":
+        return {}
+    shows = functools.partial(covered, length=length, style=labels.style)
+    found = {number: plan(source, number, shows) for number in labels.overlays}
+    return {number: each for number, each in found.items() if each is not None}
 
 
 class _Told:
@@ -129,11 +150,17 @@ class _Way(Protocol):
         """
 
 
-def _way(stream: Any, old: Any, new: Any, source: Path, labels: Labels, length: float) -> _Way | None:
+def _way(
+    stream: Any, old: Any, new: Any, source: Path, labels: Labels, length: float, spliced: Plan | None
+) -> _Way | None:
     """How a stream goes; None where it is written from other things that are kept."""
     from av.stream import Disposition
 
     if (overlay := labels.overlays.get(stream.index)) is not None:
+        if spliced is not None:
+            shows = functools.partial(covered, length=length, style=labels.style)
+            whole = functools.partial(_refuse_cut, source, stream, length)
+            return Splicer(source, stream, new, labels.first[stream.index], overlay, spliced, shows, whole)
         made = add_pictures(new, stream, labels.first[stream.index], source)
         return _Painter(source, stream, made, overlay, labels.style, length)
     if (sounding := labels.sounds.get(stream.index)) is not None:
@@ -225,21 +252,39 @@ class _Painter:
         yield from map(self._clock.give_back, self._stream.encode(frame))
 
     def check(self) -> None:
-        told, seen, until = self._old.frames, self._clock.seen, self._clock.until
-        if told:
-            few = seen < told * _ENOUGH - _FEW
-            length = float((self._old.duration or 0) * self._old.time_base) or self._length
-            ends = until - (self._begin or 0.0) < length * _ENOUGH - _FEW * self._clock.pace
-            # What an edit list leaves out never arrives; what arrives and cannot be decoded is damaged.
-            short = few and (ends or self._packets >= told * _ENOUGH - _FEW)
-        else:
-            short = until < (self._length - _SHORTEST) * _ENOUGH
-        if not seen or short:
-            raise CarrierError(
-                f"{self._source} ends early, after {seen} pictures"
-                + (f" of {told}" if told else f" and {until:.1f} of {self._length:.1f} s")
-                + ": it was cut off, and is left as it was"
-            )
+        _refuse_cut(self._source, self._old, self._length, self._packets, self._clock.until, self._clock.seen)
+
+
+def _refuse_cut(source: Path, old: Any, length: float, packets: int, until: float, seen: int | None = None) -> None:
+    """Refuses a film that ended before it should.
+
+    Args:
+        source: The film.
+        old: Its stream.
+        length: How long the film tells to be, in seconds.
+        packets: How many arrived.
+        until: When the last picture ended, in seconds.
+        seen: How many pictures were decoded, if they were.
+
+    Raises:
+        CarrierError: It did, or held no picture.
+    """
+    told, seen = old.frames, packets if seen is None else seen
+    if told:
+        enough = told * _ENOUGH - _FEW
+        own = float((old.duration or 0) * old.time_base) or length
+        pace = float(1 / (old.average_rate or old.guessed_rate or 25))
+        ends = until - float((old.start_time or 0) * old.time_base) < own * _ENOUGH - _FEW * pace
+        # What an edit list leaves out never arrives; what arrives and cannot be decoded is damaged.
+        short = seen < enough and (ends or packets >= enough)
+    else:
+        short = until < (length - _SHORTEST) * _ENOUGH
+    if not seen or short:
+        raise CarrierError(
+            f"{source} ends early, after {seen} pictures"
+            + (f" of {told}" if told else f" and {until:.1f} of {length:.1f} s")
+            + ": it was cut off, and is left as it was"
+        )
 
 
 def covered(time: float, length: float, style: VideoStyle) -> bool:

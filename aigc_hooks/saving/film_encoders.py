@@ -127,26 +127,57 @@ def add_pictures(new: Any, old: Any, first: Any, source: Path) -> Any:
     made = stream.codec_context
     if new.format.name in WITHOUT_DELAY:
         made.max_b_frames = 0
-    stream.width, stream.height = context.width, context.height
-    stream.pix_fmt = layouts[1]
-    stream.time_base = made.time_base = old.time_base
+    stream.pix_fmt, stream.time_base = layouts[1], old.time_base
+    _set_up(made, old, first)
     if counts(old):
         # Older codecs know a few rates and no finer times: pictures are numbered, and get their times back later.
         made.time_base = 1 / Fraction(old.average_rate or old.guessed_rate or 25).limit_denominator(1001)
         made.max_b_frames = 0
         made.qscale, made.global_quality = True, int(encoder.options["qscale"]) * 118
+    tell(stream, old, first)
+    return stream
+
+
+def tell(new: Any, old: Any, first: Any) -> None:
+    """Tells of a stream of pictures what is told of another beside them: how it is turned, titles, what it is for."""
+    if turned := side_data(first, "DISPLAYMATRIX"):
+        new.set_display_matrix(struct.unpack("<9i", turned[:36]))
+    new.metadata.update({name: value for name, value in old.metadata.items() if name not in ("encoder", "rotate")})
+    new.disposition = old.disposition
+
+
+def encoder_beside(old: Any, first: Any, more: dict[str, str]) -> Any:
+    """An encoder for pictures that will stand in one stream with those of an old one; none is shown out of order.
+
+    Args:
+        old: The stream.
+        first: Its first frame.
+        more: More options.
+    """
+    encoder, layouts = _encoder_of(old), _layouts(old)
+    assert encoder is not None
+    assert layouts is not None
+    made = pyav.library().CodecContext.create(encoder.name, "w")
+    options = {**encoder.options, **_brightness(encoder, first)}
+    for name, value in more.items():
+        options[name] = f"{options[name]}:{value}" if name in options else value
+    made.options = options
+    made.pix_fmt, made.framerate = layouts[1], old.average_rate or old.guessed_rate or 25
+    made.max_b_frames = 0
+    _set_up(made, old, first)
+    return made
+
+
+def _set_up(made: Any, old: Any, first: Any) -> None:
+    context = old.codec_context
+    made.width, made.height, made.time_base = context.width, context.height, old.time_base
     made.sample_aspect_ratio = old.sample_aspect_ratio or 1
     for told in ("color_primaries", "color_trc", "colorspace", "color_range"):
         setattr(made, told, getattr(context, told))
-    if context.codec_tag and encoder.name == "libx265":
+    if context.codec_tag and context.codec.canonical_name == "hevc":
         made.codec_tag = context.codec_tag
     if first.interlaced_frame:
         made.flags |= _INTERLACED
-    if turned := side_data(first, "DISPLAYMATRIX"):
-        stream.set_display_matrix(struct.unpack("<9i", turned[:36]))
-    stream.metadata.update({name: value for name, value in old.metadata.items() if name not in ("encoder", "rotate")})
-    stream.disposition = old.disposition
-    return stream
 
 
 def counts(old: Any) -> bool:

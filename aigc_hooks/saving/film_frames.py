@@ -46,6 +46,15 @@ def form_of(planar: Any, aspect: float) -> Form:
     return Form(planar.width, planar.height, rotation, aspect, parts[0].bits, halved, full, transfer, kind)
 
 
+def pixels(planar: Any) -> bytes:
+    """The samples of a frame in planes, without what fills up their rows."""
+    import numpy
+
+    wide = 2 if planar.format.components[0].bits > 8 else 1
+    rows = (numpy.frombuffer(plane, "u1").reshape(plane.height, -1)[:, : plane.width * wide] for plane in planar.planes)
+    return b"".join(each.tobytes() for each in rows)
+
+
 def side_data(frame: Any, name: str) -> bytes:
     """What a frame tells beside its picture, by PyAV's name of it; empty where it does not."""
     return next((bytes(each) for each in frame.side_data if getattr(each.type, "name", "") == name), b"")
