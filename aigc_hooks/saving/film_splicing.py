@@ -68,14 +68,18 @@ def plan(source: Path, number: int, shows: Callable[[float], bool]) -> Plan | No
         for packet in container.demux(stream):
             if not packet.size:
                 continue
-            if packet.pts is None or packet.dts is None or packet.is_discard:
+            if packet.pts is None or packet.is_discard or (packet.dts is None and decoded):
                 return None
             if packet.is_keyframe:
                 keys.append(len(shown))
-            decoded.append(packet.dts)
+            if packet.dts is not None:
+                decoded.append(packet.dts)
             shown.append(packet.pts)
-    if not keys or keys[0]:
+    if not keys or keys[0] or not decoded:
         return None
+    # Matroska does not tell when pictures are decoded, and nobody can say it of the first: before the others.
+    untold = len(shown) - len(decoded)
+    decoded = array("q", (decoded[0] - number for number in range(untold, 0, -1))) + decoded
     begin = shown[0]
     spans: list[range] = []
     for one, other in zip(keys, [*keys[1:], len(shown)], strict=True):
@@ -87,7 +91,9 @@ def plan(source: Path, number: int, shows: Callable[[float], bool]) -> Plan | No
             joins = bool(spans) and spans[-1].stop == one
             spans[-1:] = [range(spans[-1].start, other)] if joins else [*spans[-1:], range(one, other)]
     seams = [shown[span.stop] for span in spans if span.stop < len(shown)]
-    return Plan(spans, decoded, seams) if sum(map(len, spans)) < len(shown) else None
+    # Where the first are copied, they must be told as they are.
+    cut = sum(map(len, spans)) < len(shown) and bool(spans) and not spans[0].start
+    return Plan(spans, decoded, seams) if cut else None
 
 
 class Splicer:
@@ -203,18 +209,18 @@ class Splicer:
         self._encoder, self._made = None, 0
 
     def _painted(self, frame: Any) -> Iterator[Any]:
+        # The last ones that a decoder gives have no unit of their own.
+        pts, time = frame.pts, float(frame.pts * self._old.time_base)
         if frame.width != self._first.width or frame.height != self._first.height:
-            raise CarrierError(f"{self._source} changes its size at {frame.time:.3f} s; label it in parts")
+            raise CarrierError(f"{self._source} changes its size at {time:.3f} s; label it in parts")
         self._encoder = self._encoder or self._new_encoder()
-        self._begin = frame.time if self._begin is None else self._begin
+        self._begin = time if self._begin is None else self._begin
         frame = in_planes(frame, self._layout)
-        if self._shows(frame.time - self._begin):
+        if self._shows(time - self._begin):
             self._overlay.blend(frame)
         if frame.format.name != self._encoder.pix_fmt:
-            time_base, pts = frame.time_base, frame.pts
             frame = frame.reformat(format=self._encoder.pix_fmt)
-            frame.time_base, frame.pts = time_base, pts
-        frame.pict_type = 0
+        frame.pts, frame.time_base, frame.pict_type = pts, self._old.time_base, 0
         yield from map(self._placed, self._encoder.encode(frame))
 
     def _placed(self, packet: Any) -> Any:
