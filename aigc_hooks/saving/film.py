@@ -8,7 +8,6 @@ as they were. Where the settings ask for it, the sound gets its own label (5.3),
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving import film_sound
+from aigc_hooks.saving.atomic import beside, replacing
 from aigc_hooks.saving.film_burning import Labels, Progress, burn
 from aigc_hooks.saving.film_encoders import CONTAINERS, layout_of
 from aigc_hooks.saving.film_frames import MOST_PIXELS, form_of, in_planes
@@ -121,19 +121,21 @@ class Film(Drawable):
             LabelError: The label did not arrive; the old file is as it was.
         """
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.target.parent, prefix=".aigc_hooks") as folder:
-            made = self.source
-            if self.labels:
-                made = Path(folder) / f"film{self.source.suffix.lower()}"
-                self._burn(made, provider)
-            if label is not None:
-                with made.open("rb") as stream:
-                    label = bound(label, provider, stream, made)
-                write_label(made, label, output=self.target)
-            elif made != self.source:
-                made.replace(self.target)
-            elif self.source != self.target:
-                shutil.copyfile(self.source, self.target)
+        if not self.labels:
+            self._finish(self.source, label, provider)
+            return
+        with beside(self.target) as made:
+            self._burn(made, provider)
+            self._finish(made, label, provider)
+
+    def _finish(self, made: Path, label: Label | None, provider: Provider) -> None:
+        if label is not None:
+            with made.open("rb") as stream:
+                label = bound(label, provider, stream, made)
+            write_label(made, label, output=self.target)
+        elif made != self.target:
+            with made.open("rb") as stream, replacing(self.target) as file:
+                shutil.copyfileobj(stream, file)
 
     def _burn(self, made: Path, provider: Provider) -> None:
         av = pyav.library()

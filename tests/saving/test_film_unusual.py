@@ -15,6 +15,7 @@ import pytest
 
 from aigc_hooks import CarrierError, Provider, UnsupportedCarrierError, label, read_label
 from aigc_hooks.explicit.stencil import stencil
+from aigc_hooks.folders.walking import is_leftover
 
 ACME = Provider(producer="acme")
 X264 = ["-c:v", "libx264", "-preset", "ultrafast"]
@@ -250,6 +251,8 @@ def test_a_process_that_is_killed_leaves_the_old_film(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert path.read_bytes() == before
     assert read_label(path).label is None
+    # What is left has the name of unfinished files, which the next run passes over and removes.
+    assert all(is_leftover(each.name) for each in tmp_path.iterdir() if each != path)
 
 
 def test_a_disk_that_is_full_leaves_the_old_film(tmp_path: Path) -> None:
