@@ -184,21 +184,18 @@ class Manifest:
 
 
 class Drawable(ABC):
-    """Content on which the visible label is drawn when it is written, such as a film on disk.
-
-    Attributes:
-        drawn: Where its label is, as the audit record lists it.
-    """
-
-    drawn: str = "pixels"
+    """Content on which the visible label is drawn when it is written, such as a film on disk."""
 
     @abstractmethod
     def shows(self, provider: Provider) -> bool:
         """Whether it shows the label already, where the settings put it."""
 
     @abstractmethod
-    def draw(self, provider: Provider) -> None:
+    def draw(self, provider: Provider) -> list[str]:
         """Makes the label, with which it will be written.
+
+        Returns:
+            Where it will be, for the audit record.
 
         Raises:
             UnsupportedOutputError: It cannot be drawn.

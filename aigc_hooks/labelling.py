@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -37,6 +37,7 @@ def label(
     *,
     provider: str | Provider | None = None,
     output: str | os.PathLike[str] | None = None,
+    progress: Callable[[float], object] | None = None,
     **overrides: Any,
 ) -> Path: ...
 @overload
@@ -55,6 +56,7 @@ def label(
     output: str | os.PathLike[str] | None = None,
     rate: int | None = None,
     fps: float | None = None,
+    progress: Callable[[float], object] | None = None,
     **overrides: Any,
 ) -> Any:
     """Puts the visible label and the implicit label on generated content.
@@ -78,6 +80,8 @@ def label(
         output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
         rate: For sound: samples a second, 8,000 to 192,000.
         fps: For films: frames a second at normal speed.
+        progress: For the path of a film: is told now and then how much of it is done, from 0 to 1. What it raises
+            stops the work, and the old file is as it was.
         **overrides: Settings of ``Provider`` for this call.
 
     Returns:
@@ -90,9 +94,11 @@ def label(
     """
     settings = resolve(provider, overrides)
     if isinstance(content, os.PathLike):
-        return _label_file(Path(content), Path(output) if output is not None else None, settings)
+        return _label_file(Path(content), Path(output) if output is not None else None, settings, progress)
     if output is not None:
         raise TypeError("output= goes with a path; save a labelled image with its own save()")
+    if progress is not None:
+        raise TypeError("progress= goes with the path of a film")
     if fps is not None:
         return labelled_films(content, settings, fps=fps)
     return labelled(content, settings, rate=rate)
@@ -390,7 +396,9 @@ def passed(source: str, provider: Provider, reason: str) -> None:
     hooks(provider).audit(AuditRecord.now("passed", "", source=source, reason=reason), provider)
 
 
-def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
+def _label_file(
+    path: Path, output: Path | None, provider: Provider, progress: Callable[[float], object] | None
+) -> Path:
     from aigc_hooks.saving import documents
 
     if documents.is_text(path, output or path):
@@ -403,7 +411,7 @@ def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
     if carrier is not None and carrier.medium == "video":
         from aigc_hooks.saving.film import Film
 
-        return _label_film(Film.open(path, output or path), provider, path.name)
+        return _label_film(Film.open(path, output or path, progress), provider, path.name)
     if carrier is not None and carrier.medium == "document":
         from aigc_hooks.saving.document_files import DocumentFile
 

@@ -86,6 +86,9 @@ class VideoStyle(ImageStyle):
         end: Whether it is shown at the end as well, as long (5.4 c: permitted).
         sound: Where the label of sound that is made together with a film goes: ``"end"`` keeps both in step, before
             ``"start"`` the picture would have to wait, and ``"none"`` leaves the sound to the label in the picture.
+        track: What becomes of the sound of a film on disk: ``"keep"`` copies it, and leaves it to the label in the
+            picture; ``"label"`` lays the label of ``AudioStyle`` over it (5.3), where the sound was generated too. It
+            is lowered meanwhile, stays in step with the picture, and is encoded anew in its codec.
     """
 
     coverage: Literal["throughout", "opening"] = "throughout"
@@ -93,6 +96,7 @@ class VideoStyle(ImageStyle):
     middle: bool = False
     end: bool = False
     sound: Literal["end", "start", "none"] = "end"
+    track: Literal["keep", "label"] = "keep"
 
     table: ClassVar[str] = "video"
     # Encoders enlarge pictures to whole macroblocks, as diffusers' does unless it is told otherwise.

@@ -197,6 +197,14 @@ def label(
             show_default=False,
         ),
     ] = None,
+    label_sound: Annotated[
+        bool,
+        typer.Option(
+            "--label-sound",
+            help="Lay the label of sound over the sound of films too, where that was generated; it stays in step with "
+            "the picture, and is encoded anew.",
+        ),
+    ] = False,
     implicit_only: Annotated[
         bool,
         typer.Option(
@@ -213,7 +221,7 @@ def label(
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
     label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
     document is left as it is. Sound gets its label before it and is not encoded anew, except Ogg Vorbis; the pictures
-    of films are.
+    of films are, and a bar shows how far they are. The sound of films stays as it is unless with --label-sound.
 
     Of a folder, every file in it gets its labelled copy at the same place under --out. A run that was broken off goes
     on where it was: a copy that carries this producer's label is not made again, unless with --overwrite. Files whose
@@ -245,13 +253,20 @@ def label(
         kind = {"text": "a text", "video": "a film"}.get(others[0].kind, "a sound")
         _usage("label", f"--format is for pictures, and {others[0].source} is {kind}; label it without")
     if implicit_only:
-        if format or position or wording:
-            _usage("label", "--implicit-only changes nothing that --format, --position or --wording could apply to")
+        if format or position or wording or label_sound:
+            _usage(
+                "label",
+                "--implicit-only changes nothing that --format, --position, --wording or --label-sound could apply to",
+            )
         jobs = [job._replace(implicit_only=True) for job in jobs]
     try:
         overrides: dict[str, Any] = dict(work.styles(jobs, position, wording))
     except ValueError as error:
         _usage("label", str(error))
+    if label_sound:
+        if not any(job.kind == "video" for job in jobs):
+            _usage("label", "--label-sound is for the sound of films, and no file is one")
+        overrides["video"] = {**overrides.get("video", {}), "track": "label"}
     if producer is not None:
         overrides["producer"] = producer
     assert context.parent is not None

@@ -198,11 +198,16 @@ def label_all(
     places = [job.target or job.source for job in jobs if job.walked]
     remove_leftovers(Path(place) for place in places if not remote.is_url(place))
     work = functools.partial(label_one, provider=settings, overwrite=overwrite)
+    workers = selection.jobs(processes, out or "")
+    # One film takes longer than many pictures, and tells how far it is; other processes do not.
+    films = workers == 1 and any(job.kind == "video" and not job.implicit_only for job in jobs)
     counts = dict.fromkeys(("labelled", "done", "nothing", "skipped", "failed"), 0)
     late: list[tuple[int, list[str]]] = []
-    with _progress(len(jobs), "labelling 标识中") as progress:
+    with _progress(len(jobs), "labelling 标识中", films) as progress:
+        if films and progress:
+            work = functools.partial(work, progress=functools.partial(_film_bar, progress))
         screen = progress.console if progress else tables.console(stderr=True)
-        for number, answer in spread(work, jobs, selection.jobs(processes, out or "")):
+        for number, answer in spread(work, jobs, workers):
             outcome = Outcome("failed", answer.reason) if isinstance(answer, Crash) else answer
             # What was given by itself is asked for: that it has no label is a failure.
             status = "failed" if outcome.status == "skipped" and not jobs[number].walked else outcome.status
@@ -263,15 +268,15 @@ def _say(screen: Any, lines: Sequence[str]) -> None:
         screen.print(line, soft_wrap=True)
 
 
-def _progress(total: int, what: str) -> Any:
+def _progress(total: int, what: str, films: bool = False) -> Any:
     """A progress bar on standard error, on a terminal only, and where there is something to wait for."""
     screen = tables.console(stderr=True)
-    if not screen.is_terminal or total < 2:
+    if not screen.is_terminal or (total < 2 and not films):
         return nullcontext()
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
-        TextColumn(what),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -279,8 +284,16 @@ def _progress(total: int, what: str) -> Any:
         transient=True,
         redirect_stdout=False,  # it may go to a file
     )
-    progress.add_task("", total=total)
+    progress.add_task(what, total=total, visible=total > 1)
     return progress
+
+
+def _film_bar(progress: Any, job: Job) -> Callable[[float], object]:
+    """A bar for one film, in place of that of the film before."""
+    for task in progress.task_ids[1:]:
+        progress.remove_task(task)
+    task = progress.add_task(remote.name(job.source), total=100)  # per cent
+    return lambda share: progress.update(task, completed=100 * share)
 
 
 def look(

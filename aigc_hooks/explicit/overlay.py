@@ -7,7 +7,7 @@ The label is upright and of lawful size as displayed, whatever the rotation and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.stencil import stencil
@@ -33,6 +33,8 @@ class Form(NamedTuple):
         halved: Whether colour has half the columns, and half the rows.
         full: Whether black is 0, and not a sixteenth.
         transfer: The transfer function, as H.273 numbers it.
+        kind: Of its planes: ``"yuv"``: brightness and two of colour; ``"rgb"``: three of colour; ``"grey"``: one of
+            brightness. One more is opacity.
     """
 
     width: int
@@ -43,6 +45,7 @@ class Form(NamedTuple):
     halved: tuple[bool, bool]
     full: bool
     transfer: int
+    kind: Literal["yuv", "rgb", "grey"] = "yuv"
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -108,7 +111,9 @@ class Overlay:
         box = (self._box[0] // across, self._box[1] // down)
         colour_box = (*box, box[0] + colour_cover.shape[1], box[1] + colour_cover.shape[0])
         colour = _plane(colour_box, colour_cover, numpy.float32(1 << (form.bits - 1)))
-        self._planes = (brightness, colour, colour)
+        opaque = _plane(self._box, cover, numpy.float32(peak))
+        colours = {"yuv": (brightness, colour, colour), "rgb": (brightness,) * 3, "grey": (brightness,)}[form.kind]
+        self._planes = (*colours, opaque)
         self._type = "<u2" if form.bits > 8 else "u1"
 
     def blend(self, frame: Any) -> None:

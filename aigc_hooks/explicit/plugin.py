@@ -67,8 +67,7 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
         artifact.places += [f"{provider.audio.kind} {place}" for place in places]
         return True
     if isinstance(artifact.content, Drawable):
-        artifact.content.draw(provider)
-        artifact.places.append(artifact.content.drawn)
+        artifact.places += artifact.content.draw(provider)
         return True
     if artifact.modality == "video":
         from aigc_hooks.explicit import video

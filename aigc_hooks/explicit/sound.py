@@ -58,7 +58,7 @@ def missing(audio: Any, rate: int, provider: Provider) -> tuple[str, ...]:
 
 
 def _is_labelled(samples: Any, rate: int, style: AudioStyle, place: str) -> bool:
-    prompt = _prompt(rate, style)
+    prompt = prompt_of(rate, style)
     parts = window(samples, _reach(prompt, rate), place)
     silent = [not part.any() for part in parts]
     heard = [
@@ -70,6 +70,11 @@ def _is_labelled(samples: Any, rate: int, style: AudioStyle, place: str) -> bool
     return not any(silent) or not any(
         quiet and bool((row != middle(row)).any()) for quiet, row in zip(silent, rows(samples), strict=True)
     )
+
+
+def reach(rate: int, style: AudioStyle) -> int:
+    """How many samples at an end of a sound are looked at for its label."""
+    return _reach(prompt_of(rate, style), rate)
 
 
 def _reach(prompt: Any, rate: int) -> int:
@@ -92,7 +97,7 @@ def put(audio: Any, rate: int, provider: Provider, places: tuple[str, ...]) -> A
     samples = samples_of(audio)
     axis = time_axis(samples)
     loud, scale = loudness(samples)
-    level = min(max(_BESIDE_LOUDNESS * loud, _QUIETEST), _LOUDEST)
+    level = level_beside(loud)
     wave = _wave(samples, level, scale, rate, provider.audio)
     more = len(wave) + round(rhythm.PAUSE * provider.audio.unit * rate)
     count = samples.shape[axis]
@@ -130,7 +135,7 @@ def content(audio: Any, rate: int, style: AudioStyle, seconds: float) -> list[tu
     place = "end" if style.position == "end" else "start"
     count = round(seconds * rate)
     pause = round(rhythm.PAUSE * style.unit * rate)
-    prompt = _prompt(rate, style)
+    prompt = prompt_of(rate, style)
     reach = _reach(prompt, rate)
     found = []
     for part in _together(window(samples_of(audio), reach + pause + count, place)):
@@ -161,7 +166,7 @@ def _together(parts: Any) -> list[Any]:
     return [parts[0]] if len(parts) == 1 else [parts.mean(axis=0), parts[0]]
 
 
-def _prompt(rate: int, style: AudioStyle) -> Any:
+def prompt_of(rate: int, style: AudioStyle) -> Any:
     """What the label sounds like, (N,) float32 without the pause."""
     if style.kind == "rhythm":
         return rhythm.rhythm(rate, style.frequency, style.unit)
@@ -170,14 +175,22 @@ def _prompt(rate: int, style: AudioStyle) -> Any:
     return voice.prompt(rate, style)
 
 
+def level_beside(loud: float) -> float:
+    """The amplitude of a label beside sound of this loudness, both as shares of full scale."""
+    return min(max(_BESIDE_LOUDNESS * loud, _QUIETEST), _LOUDEST)
+
+
+def fitting(wave: Any, level: float, style: AudioStyle) -> float:
+    """The amplitude that a label can have without being cut: speech has peaks."""
+    return min(level, _PEAK / float(abs(wave).max())) if style.kind == "voice" else level
+
+
 def _wave(samples: Any, level: float, scale: float, rate: int, style: AudioStyle) -> Any:
     """The label at its level, (N,) float32 in the scale of the samples, without the pause."""
     import numpy
 
-    wave = _prompt(rate, style)
-    if style.kind == "voice":
-        level = min(level, _PEAK / float(numpy.abs(wave).max()))
-    wave = wave * numpy.float32(level * scale)
+    wave = prompt_of(rate, style)
+    wave = wave * numpy.float32(fitting(wave, level, style) * scale)
     if not is_integer(samples):
         return wave
     zero = middle(samples)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import filecmp
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,6 +34,9 @@ _HEAD = 4096
 
 _SOUNDS = (".m4a", ".m4b", ".mka")
 """Names of sounds in the containers of films."""
+
+Progress = Callable[[float], object]
+"""Is told how much of a film is done, from 0 to 1."""
 
 Status = Literal["labelled", "done", "nothing", "skipped", "failed"]
 
@@ -112,7 +116,9 @@ def _kind_by_name(path: Path) -> str:
     return next((kind for kind in kinds if kind != "image"), "image")
 
 
-def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outcome:
+def label_one(
+    job: Job, provider: Provider, *, overwrite: bool = False, progress: Callable[[Job], Progress | None] | None = None
+) -> Outcome:
     """Labels one file of many, or tells why it was not.
 
     A target is written whole or not at all, so that a killed run leaves nothing half done, and what it has done is not
@@ -122,9 +128,10 @@ def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outco
         job: The file, and where its copy goes.
         provider: The settings; ``on_error`` should be ``"raise"``: a file without its label must not count as done.
         overwrite: Whether a target that exists may be replaced, whatever it is.
+        progress: Gives for a film who is told how much of it is done.
     """
     try:
-        return _label(job, provider, overwrite)
+        return _label(job, provider, overwrite, progress(job) if progress is not None and job.kind == "video" else None)
     except Exception as error:  # a broken file can fail anywhere in a decoder, and must not stop the others
         unsupported = isinstance(error, UnsupportedCarrierError)
         unknown = unsupported or (isinstance(error, CarrierError) and _is_of_no_format(job.source))
@@ -132,32 +139,30 @@ def label_one(job: Job, provider: Provider, *, overwrite: bool = False) -> Outco
         return Outcome(status, _reason(error, job.source), unsupported, traceback.format_exc())
 
 
-def _label(job: Job, provider: Provider, overwrite: bool) -> Outcome:
+def _label(job: Job, provider: Provider, overwrite: bool, progress: Progress | None) -> Outcome:
     if job.target is not None and remote.exists(job.target) and (known := _existing(job, provider, overwrite)):
         return known
     with remote.here(job.source) as source:
         nothing = _nothing(job, source)
         if job.target is None:
-            _in_place(job, source, provider)
+            _in_place(job, source, provider, progress)
         elif remote.is_url(job.target):
             with remote.workplace() as folder:
                 made = folder / _path(job.target).name
-                _labelled(job, source, made, provider)
+                _labelled(job, source, made, provider, progress)
                 remote.put(made, job.target)
         else:
             target = Path(job.target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _labelled(job, source, target, provider)
+            _labelled(job, source, target, provider, progress)
     return Outcome("nothing", nothing) if nothing else Outcome("labelled")
 
 
-def _labelled(job: Job, source: Path, target: Path | None, provider: Provider) -> None:
+def _labelled(job: Job, source: Path, target: Path | None, provider: Provider, progress: Progress | None) -> None:
     if job.implicit_only:
         label_metadata(source, target, provider)
-    elif target is None:
-        label(source, provider=provider)
     else:
-        label(source, provider=provider, output=target)
+        label(source, provider=provider, output=target, progress=progress)
 
 
 def _nothing(job: Job, source: Path) -> str:
@@ -173,12 +178,12 @@ def _path(location: str) -> Path:
     return Path(remote.name(location)) if remote.is_url(location) else Path(location)
 
 
-def _in_place(job: Job, source: Path, provider: Provider) -> None:
+def _in_place(job: Job, source: Path, provider: Provider, progress: Progress | None) -> None:
     if not remote.is_url(job.source):
-        _labelled(job, source, None, provider)
+        _labelled(job, source, None, provider, progress)
         return
     made = source.with_name(f"labelled-{source.name}")
-    _labelled(job, source, made, provider)
+    _labelled(job, source, made, provider, progress)
     if not filecmp.cmp(source, made, shallow=False):
         remote.put(made, job.source)
 

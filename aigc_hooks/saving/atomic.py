@@ -34,11 +34,8 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
         return
     if exists and not os.access(target, os.W_OK):
         raise PermissionError(13, "the file is read-only; choose another target or change its mode", str(path))
-    name = target.with_name(f".{target.stem[:20]}-{secrets.token_hex(8)}{target.suffix[:10]}")
-    # Exclusive, so that no link which somebody laid there is followed; its mode is what the umask makes of it. Opened
-    # by number: Pillow would take the temporary name for the document's.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(name, flags, 0o666)
+    # Opened by number: Pillow would take the temporary name for the document's.
+    name, descriptor = _created(target)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
@@ -52,3 +49,26 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
         with suppress(OSError):
             name.unlink()
         raise
+
+
+@contextmanager
+def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The path of a new, empty file beside a path, for work that needs a name; it is gone when the block ends.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    name, descriptor = _created(Path(os.path.realpath(path)))
+    os.close(descriptor)
+    try:
+        yield name
+    finally:
+        name.unlink(missing_ok=True)
+
+
+def _created(target: Path) -> tuple[Path, int]:
+    """A new file beside a path, by the name that unfinished files have, and open."""
+    name = target.with_name(f".{target.stem[:20]}-{secrets.token_hex(8)}{target.suffix[:10]}")
+    # Exclusive, so that no link which somebody laid there is followed; its mode is what the umask makes of it.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return name, os.open(name, flags, 0o666)

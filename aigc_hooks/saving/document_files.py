@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,7 @@ class DocumentFile(Drawable):
         stream: The open file.
         shown: The visible label that is put into it; None where none is.
         by: Whose that is.
-        drawn: Where it is.
+        drawn: Whether it is to be put into it.
     """
 
     source: Path
@@ -43,7 +44,7 @@ class DocumentFile(Drawable):
     stream: BinaryIO
     shown: Plan | None = None
     by: Provider | None = None
-    drawn: str = ""
+    drawn: bool = False
 
     @classmethod
     def open(cls, source: Path, target: Path, carrier: Carrier) -> DocumentFile:
@@ -62,9 +63,9 @@ class DocumentFile(Drawable):
         return cls(source, target, carrier, read_label(source), source.open("rb"))
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Sequence[Finding]:
         """The implicit labels that it carries already."""
-        return tuple(self.reading.findings)
+        return self.reading.findings
 
     def __enter__(self) -> DocumentFile:
         return self
@@ -96,14 +97,18 @@ class DocumentFile(Drawable):
         except (CarrierError, LabelError):
             return False  # ``draw`` will say why, unless none is to be drawn
 
-    def draw(self, provider: Provider) -> None:
+    def draw(self, provider: Provider) -> list[str]:
         """Makes the label with which it will be written.
+
+        Returns:
+            Where it will be.
 
         Raises:
             CarrierError: It has no place for it, or is damaged.
             UnsupportedOutputError: The wording does not fit.
         """
-        self.drawn = ", ".join(self.look(provider).places)
+        self.drawn = True
+        return [*self.look(provider).places]
 
     def save(self, label: Label | None, provider: Provider) -> None:
         """Writes the document, whole or not at all, and reads both labels back.

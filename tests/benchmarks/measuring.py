@@ -15,11 +15,13 @@ def medians(
     baseline: Callable[[], object],
     *,
     rounds: int,
+    warm: int = 3,
     before: Callable[[], object] = lambda: None,
 ) -> tuple[float, float]:
-    """Median times in seconds of two operations, taken in turns; ``before`` runs ahead of each round, unmeasured."""
+    """Median times in seconds of two operations, taken in turns; ``before`` runs ahead of each round, and
+    ``warm`` rounds ahead of all, unmeasured."""
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(3):  # warm
+    for _ in range(warm):
         subject(), baseline()
     for _ in range(rounds):
         before()
@@ -35,8 +37,9 @@ def ratio(
     baseline: Callable[[], object],
     *,
     rounds: int,
+    warm: int = 3,
     before: Callable[[], object] = lambda: None,
 ) -> float:
     """Median time of ``subject`` over median time of ``baseline``."""
-    one, other = medians(subject, baseline, rounds=rounds, before=before)
+    one, other = medians(subject, baseline, rounds=rounds, warm=warm, before=before)
     return one / other

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy
 import torch
 from files import files
+from film import film
 from load import load
 from measuring import Rows, ratio
 from pictures import pictures
@@ -159,7 +160,7 @@ def main() -> None:
     """Runs everything and prints the table."""
     rows: Rows = []
     parts = (
-        *(explicit, saving, reading, pictures, files, text, sound, video),
+        *(explicit, saving, reading, pictures, files, text, sound, video, film),
         *(record, signing, load, importing, memory),
     )
     for part in parts:
