@@ -160,7 +160,7 @@ def test_the_unlabelled_frames_that_were_there_before_are_another_film(tmp_path:
     assert not read_label(tmp_path / "plain.mp4").found
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v", ".mkv", ".webm"])
 @pytest.mark.parametrize("fps", [24, 23.976, 60])
 def test_save_writes_films_at_any_rate(suffix: str, fps: float, tmp_path: Path, command: Command) -> None:
     path = save(film(6), tmp_path / f"river{suffix}", fps=fps, provider=ACME)
