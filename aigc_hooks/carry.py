@@ -32,7 +32,7 @@ class Mark(str):
 
     def __new__(cls, label: Label, provider: Provider, covered: Any = None, bare: bool = False) -> Mark:
         """Makes the string and hangs the records on it."""
-        mark = super().__new__(cls, label.to_json(wrapped=True))
+        mark = super().__new__(cls, _text(label))
         mark.label, mark.provider, mark.covered, mark.bare = label, provider, covered, bare
         return mark
 
@@ -41,6 +41,19 @@ class Mark(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore_mark, (self.label, self.provider, self.covered, self.bare)
+
+
+_latest: tuple[Label | None, str] = (None, "")
+
+
+def _text(label: Label) -> str:
+    """The wrapped JSON of a label. All frames of a film have the same: it is made once."""
+    global _latest
+    known, text = _latest
+    if known is not label:
+        text = label.to_json(wrapped=True)
+        _latest = (label, text)
+    return text
 
 
 def restore_mark(label: Label, provider: Provider, covered: Any, bare: bool) -> Mark:

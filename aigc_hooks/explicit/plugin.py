@@ -35,7 +35,7 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         if artifact.fps is not None:
             artifact.fps = video.check_fps(artifact.fps)
         video.check_film(artifact.content)
-        artifact.visible = not video.missing(artifact.content, provider, artifact.fps)
+        artifact.visible = next(video.missing(artifact.content, provider, artifact.fps), None) is None
         return None
     if artifact.visible:
         return None
@@ -73,7 +73,7 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
     if artifact.modality == "video":
         from aigc_hooks.explicit import video
 
-        frames = video.missing(artifact.content, provider, artifact.fps)
+        frames = list(video.missing(artifact.content, provider, artifact.fps))
         artifact.covered = video.draw(artifact.content, provider, frames)
         pace = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
         artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames, {pace} a second")
