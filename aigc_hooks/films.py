@@ -176,7 +176,6 @@ def _print(frame: Any) -> Any:
 def _of_pictures(frames: Sequence[Any]) -> Any:
     """Those of PIL images, (F, places)."""
     import numpy
-
     from PIL import Image
 
     # The nearest pixels: Pillow finds them much quicker than it makes an array of a whole frame, or of each small one.
