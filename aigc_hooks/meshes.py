@@ -27,7 +27,7 @@ _MOST = 1024
 _POINTS = 24
 """How many vertices are compared, spread over the mesh."""
 
-_NEAR = 0.005
+_NEAR = 0.002
 """How far apart the distances between them may be, as shares of the greatest: half precision rounds."""
 
 Found = tuple[Label, Provider]

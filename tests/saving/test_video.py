@@ -224,6 +224,47 @@ def test_odd_sizes_and_one_frame(tmp_path: Path, command: Command) -> None:
         assert shows(decoded(tmp_path / "exported.mp4", command)[0])
 
 
+# --- without imageio ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["pictures", "arrays"])
+def test_opencv_in_the_place_of_imageio(
+    kind: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("diffusers.utils.export_utils.is_imageio_available", lambda: False)
+    frames = label(film(70), fps=10, provider=OPENING)
+    own = read_label(frames[0]).label
+    before = [frame.tobytes() for frame in frames]
+    given = frames if kind == "pictures" else list(np.stack(frames).astype(np.float32) / 255)
+    path = tmp_path / "river.mp4"
+    with caplog.at_level("INFO", "aigc_hooks.audit"):
+        assert export_to_video(given, str(path), fps=30) == str(path)
+    assert read_label(path).conforms
+    assert read_label(path).label == own
+    assert own is not None
+    assert key(path, command)["ProduceID"] == own.produce_id
+    assert '"places": [".mp4 file"]' in caplog.text
+    shown = [shows(frame) for frame in decoded(path, command)]
+    assert shown[:60] == [True] * 60
+    assert not any(shown[60:])
+    assert [frame.tobytes() for frame in frames] == before
+    plain = film(4)
+    export_to_video(plain, str(tmp_path / "plain.mp4"), fps=30)
+    assert not read_label(tmp_path / "plain.mp4").found
+    chosen = Path(export_to_video(frames[:4], fps=30))
+    try:
+        assert read_label(chosen).label == own
+    finally:
+        chosen.unlink()
+
+
+def test_opencv_writes_nothing_that_could_not_hold_the_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diffusers.utils.export_utils.is_imageio_available", lambda: False)
+    with pytest.raises(UnsupportedCarrierError, match="no place"):
+        export_to_video(label(film(4), fps=30, provider=ACME), str(tmp_path / "river.mpg"), fps=30)
+    assert not list(tmp_path.iterdir())
+
+
 # --- an opening, and the rate that only the export knows ------------------------------------------------------------
 
 
