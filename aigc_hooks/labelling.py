@@ -389,6 +389,14 @@ def passed(source: str, provider: Provider, reason: str) -> None:
     hooks(provider).audit(AuditRecord.now("passed", "", source=source, reason=reason), provider)
 
 
+def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
+    """The settings for the label of sound that belongs to a film; None where that in the picture stands for it."""
+    if (place := provider.video.sound) == "none":
+        passed(source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
+        return None
+    return provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+
+
 def _label_file(path: Path, output: Path | None, provider: Provider) -> Path:
     from aigc_hooks.saving import documents
 
@@ -507,9 +515,10 @@ def save(
     provider: str | Provider | None = None,
     rate: int | None = None,
     fps: float | None = None,
+    audio: Any = None,
     **params: Any,
 ) -> Path:
-    """Saves a picture, a text, a sound or a film with its labels, labelling it first where that has not been done.
+    """Saves a picture, a text, a sound, a film or a mesh with its labels, labelling it first where that has not been done.
 
     It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
@@ -525,6 +534,8 @@ def save(
             its label and needs none.
         rate: For sound: samples a second.
         fps: For a film: frames a second.
+        audio: For a film: its sound, as samples of one or two channels, with their ``rate``. It gets its label as the
+            setting ``video.sound`` says.
         **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
             format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``; of M4A and
             AAC it is ``bitrate``, in bits a second; of a film it is ``crf``, the quality of its encoder; of a mesh
@@ -544,13 +555,21 @@ def save(
         from aigc_hooks.saving.documents import TextFile
 
         return _label_text(TextFile.of(content, Path(path)), resolve(provider, settings), "save")
+    if (audio is not None and (fps is None or rate is None)) or (
+        fps is not None and rate is not None and audio is None
+    ):
+        raise TypeError("the sound of a film is saved with it: save(frames, path, fps=…, audio=…, rate=…)")
     if fps is not None:
         from aigc_hooks.saving import films
 
         target, shown = Path(path), films.shown_rate(Path(path), fps)
+        films.check_target(target, audio)
         kept = films.known(content) if provider is None and not settings else None
-        labelled_films(content, kept or resolve(provider, settings), "save", shown)
-        return films.save(content, target, fps, params)
+        owner = kept or resolve(provider, settings)
+        labelled_films(content, owner, "save", shown)
+        if audio is not None and (by := beside_film(owner, "save", "audio")) is not None:
+            audio = labelled(audio, by, "save", rate)
+        return films.save(content, target, fps, params, (audio, rate) if audio is not None and rate else None)
     if rate is not None:
         from aigc_hooks.saving import sound
 

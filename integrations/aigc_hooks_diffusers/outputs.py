@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any, cast
 
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import forgive, labelled, labelled_films, passed
+from aigc_hooks.labelling import beside_film, forgive, labelled, labelled_films, passed
 from aigc_hooks.media import NO_PICTURE, channel_axis, films_in, is_array, is_mesh, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import labelled_sound
@@ -263,12 +263,9 @@ class Release:
             self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
             return value
         self.labelled = True
-        provider = self.provider
-        if self.film:
-            if (place := provider.video.sound) == "none":
-                passed(self.source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
-                return value
-            provider = provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+        provider = beside_film(self.provider, self.source, name) if self.film else self.provider
+        if provider is None:
+            return value
         return labelled_sound(value, provider, self.source, rate)
 
     def decodes(self) -> bool:
