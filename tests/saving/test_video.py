@@ -239,7 +239,7 @@ def test_save_with_sound(suffix: str, kind: str, tmp_path: Path, command: Comman
     sound = heard(path, command)
     # The tone is in step, and the label follows it.
     loud = np.abs(sound[:48_000]).max()
-    assert 0.3 < loud < 0.5
+    assert 0.3 < loud < 0.7  # of two channels more
     assert int(np.argmax(np.abs(sound) > 0.1)) < 0.08 * 48_000
     (rhythm,) = aigc_hooks.find_rhythm(sound, 48_000)
     assert 1.5 < rhythm.start < 2.0
