@@ -116,12 +116,12 @@ def _pictures(content: Any) -> tuple[tuple[Any, ...], list[int]]:
 
 
 def _owner(content: Any) -> Any:
-    """What keeps the memory alive: the tensor or array that a view, or an array around a tensor, belongs to."""
-    while True:
-        above = content._base if is_tensor(content) else content.base
-        if not (is_array(above) or is_tensor(above)):
+    """What keeps the memory alive: a tensor's storage, or the array that a view, or an array around a tensor, is of."""
+    while not is_tensor(content):
+        if not (is_array(content.base) or is_tensor(content.base)):
             return content
-        content = above
+        content = content.base
+    return content.untyped_storage()  # a view made in inference mode does not name the tensor that it is of
 
 
 def carried(content: Any) -> Label | None:

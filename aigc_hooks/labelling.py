@@ -518,7 +518,7 @@ def save(
     audio: Any = None,
     **params: Any,
 ) -> Path:
-    """Saves a picture, a text, a sound, a film or a mesh with its labels, labelling it first where that has not been done.
+    """Saves a picture, a text, a sound, a film or a mesh with its labels, which it gets first where it has none.
 
     It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
@@ -580,8 +580,8 @@ def save(
         from aigc_hooks import meshes
         from aigc_hooks.saving import scenes
 
-        owner = meshes.label_of(content) if provider is None and not settings else None
-        labelled(content, owner[1] if owner else resolve(provider, settings), "save")
+        found = meshes.label_of(content) if provider is None and not settings else None
+        labelled(content, found[1] if found else resolve(provider, settings), "save")
         return scenes.save(content, Path(path), params)
     by = labelled_by(content) if provider is None and not settings else None
     by = by or resolve(provider, settings)

@@ -130,13 +130,13 @@ def _ply(parts: _Parts, camera: Provider | None) -> bytes:
     kinds = [(name, "<f4") for name in "xyz"]
     if parts.colours is not None:
         kinds += [(name, "u1") for name in ("red", "green", "blue")]
-    rows = numpy.empty(len(parts.vertices), kinds)
+    rows: Any = numpy.empty(len(parts.vertices), kinds)
     for number, name in enumerate("xyz"):
         rows[name] = parts.vertices[:, number]
     if parts.colours is not None:
         for number, name in enumerate(("red", "green", "blue")):
             rows[name] = (parts.colours[:, number] * 255).round()
-    faces = numpy.empty(len(parts.faces), [("count", "u1"), ("corners", "<u4", 3)])
+    faces: Any = numpy.empty(len(parts.faces), [("count", "u1"), ("corners", "<u4", 3)])
     faces["count"], faces["corners"] = 3, parts.faces
     properties = [f"property {'float' if kind == '<f4' else 'uchar'} {name}" for name, kind in kinds]
     header = [
@@ -148,7 +148,7 @@ def _ply(parts: _Parts, camera: Provider | None) -> bytes:
         "property list uchar uint vertex_index",
         "end_header\n",
     ]
-    return "\n".join(header).encode() + rows.tobytes() + faces.tobytes()
+    return b"".join(("\n".join(header).encode(), rows.tobytes(), faces.tobytes()))
 
 
 def _obj(parts: _Parts, camera: Provider | None) -> bytes:
