@@ -32,7 +32,7 @@ class Mark(str):
 
     def __new__(cls, label: Label, provider: Provider, covered: Any = None, bare: bool = False) -> Mark:
         """Makes the string and hangs the records on it."""
-        mark = super().__new__(cls, label.to_json(wrapped=True))
+        mark = super().__new__(cls, _text(label))
         mark.label, mark.provider, mark.covered, mark.bare = label, provider, covered, bare
         return mark
 
@@ -41,6 +41,19 @@ class Mark(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore_mark, (self.label, self.provider, self.covered, self.bare)
+
+
+_latest: tuple[Label | None, str] = (None, "")
+
+
+def _text(label: Label) -> str:
+    """The wrapped JSON of a label. All frames of a film have the same: it is made once."""
+    global _latest
+    known, text = _latest
+    if known is not label:
+        text = label.to_json(wrapped=True)
+        _latest = (label, text)
+    return text
 
 
 def restore_mark(label: Label, provider: Provider, covered: Any, bare: bool) -> Mark:
@@ -103,12 +116,12 @@ def _pictures(content: Any) -> tuple[tuple[Any, ...], list[int]]:
 
 
 def _owner(content: Any) -> Any:
-    """What keeps the memory alive: the tensor or array that a view, or an array around a tensor, belongs to."""
-    while True:
-        above = content._base if is_tensor(content) else content.base
-        if not (is_array(above) or is_tensor(above)):
+    """What keeps the memory alive: a tensor's storage, or the array that a view, or an array around a tensor, is of."""
+    while not is_tensor(content):
+        if not (is_array(content.base) or is_tensor(content.base)):
             return content
-        content = above
+        content = content.base
+    return content.untyped_storage()  # a view made in inference mode does not name the tensor that it is of
 
 
 def carried(content: Any) -> Label | None:

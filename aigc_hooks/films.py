@@ -9,6 +9,7 @@ cropping or lossy coding, nor in another process, unless that was forked since.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -72,10 +73,12 @@ class _Shelf:
 
     def find(self, found: Any) -> _Owner | None:
         """The newest of the nearest, if it is near enough."""
+        size = float(found @ found)
+        if not size < math.inf:  # nor where it is no number
+            return None
         count = len(self.owners)
         distance = self.sizes[:count] - 2 * (self.prints[:count] @ found)
-        least = float(distance.min()) + float(found @ found)
-        if not least <= _NEAR**2 * len(found):  # nor where it is no number
+        if float(distance.min()) + size > _NEAR**2 * len(found):
             return None
         alike = (distance <= distance.min() + _SAME * len(found)).nonzero()[0]
         return self.owners[int(min(alike, key=lambda at: (self.made - 1 - at) % _MOST))]
@@ -176,12 +179,16 @@ def _print(frame: Any) -> Any:
 def _of_pictures(frames: Sequence[Any]) -> Any:
     """Those of PIL images, (F, places)."""
     import numpy
+    from PIL import Image
 
-    # The nearest pixels: Pillow finds them much quicker than it makes an array of a whole frame.
-    few = [frame.resize((_POINTS, _POINTS), 0) for frame in frames]
-    data = b"".join([(small if small.mode == "RGB" else small.convert("RGB")).tobytes() for small in few])
-    values: Any = numpy.frombuffer(data, numpy.uint8).reshape(len(few), _POINTS * _POINTS, 3)
-    return values.mean(axis=2, dtype=numpy.float32) - numpy.float32(127.5)
+    # The nearest pixels: Pillow finds them much quicker than it makes an array of a whole frame, or of each small one.
+    sheet = Image.new("RGB", (_POINTS, _POINTS * len(frames)))
+    for number, frame in enumerate(frames):
+        small = frame.resize((_POINTS, _POINTS), 0)
+        sheet.paste(small if small.mode == "RGB" else small.convert("RGB"), (0, _POINTS * number))
+    values = numpy.frombuffer(sheet.tobytes(), numpy.uint8).reshape(len(frames), _POINTS * _POINTS, 3)
+    brightness: Any = values.astype(numpy.float32) @ numpy.full(3, 1 / 3, numpy.float32)
+    return brightness - numpy.float32(127.5)
 
 
 def _places(side: int) -> Any:
@@ -196,6 +203,7 @@ def _prints(film: Any) -> Any:
     """Those of all frames of an array or tensor, (F, places)."""
     import numpy
 
+    white = _white(film)
     height, width = _size(film)
     axis = channel_axis(film)
     rows, columns = _places(height), _places(width)
@@ -208,19 +216,20 @@ def _prints(film: Any) -> Any:
     if axis is not None and values.ndim > 3:
         colours = values.shape[axis] - (values.shape[axis] in (2, 4))
         values = values[..., :colours].mean(axis=-1) if axis == -1 else values[:, :colours].mean(axis=1)
-    return values.reshape(len(values), -1) * _scale(film, values) - 127.5
+    if white == 1.0 and float(values.min()) < -0.02:
+        values, white = values + 1, 2.0
+    return values.reshape(len(values), -1) * (255 / white) - 127.5
 
 
-def _scale(film: Any, values: Any) -> float:
-    """What makes 255 of white; shifts values in −1–1 in place."""
+def _white(film: Any) -> float:
+    """The value of white in its dtype.
+
+    Raises:
+        TypeError: No film has it.
+    """
     name = str(film.dtype).removeprefix("torch.")
-    if name == "uint8":
-        return 1.0
-    if name == "uint16":
-        return 255 / 65535
+    if name in ("uint8", "uint16"):
+        return 255.0 if name == "uint8" else 65535.0
     if "float" not in name and name != "longdouble":
         raise TypeError(name)
-    if float(values.min()) < -0.02:
-        values += 1
-        return 127.5
-    return 255.0
+    return 1.0

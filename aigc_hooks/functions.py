@@ -12,39 +12,43 @@ from typing import Any
 from aigc_hooks.artifact import Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
+from aigc_hooks.explicit.video import check_fps
+from aigc_hooks.frames import FilmStream
 from aigc_hooks.iterators import LabelledAsyncStream, LabelledStream, text_splicer
-from aigc_hooks.labelling import labelled, review
+from aigc_hooks.labelling import labelled, labelled_films, review
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
 from aigc_hooks.splicing import aspliced, spliced
 
-KINDS = ("text", "image", "audio")
+KINDS = ("text", "image", "audio", "video")
 """What ``wrap(function, kind=…)`` can be told that a function makes."""
 
 # On the function itself, with the function: one that copies its attributes, as functools.wraps does, is not it.
 _MARK = "__aigc_hooks_function__"
 
 
-def labelling(function: Any, kind: str, provider: Provider, rate: int | None = None) -> Any:
+def labelling(function: Any, kind: str, provider: Provider, rate: int | None = None, fps: float | None = None) -> Any:
     """A function like the given one whose output is labelled; for an iterator, an iterator.
 
     Args:
         function: A function, method, (async) generator function or other callable, or an iterator or async iterator.
-        kind: ``"text"``, ``"image"`` or ``"audio"``.
+        kind: ``"text"``, ``"image"``, ``"audio"`` or ``"video"``.
         provider: The settings.
         rate: Of sound, samples a second, where what the function returns does not tell.
+        fps: Of films, frames a second, where no argument of this name tells; None: it is not known.
 
     Raises:
         ConfigError: The kind is unknown.
+        LabelError: The frame rate is none.
         AdapterNotFoundError: It is neither a callable nor an iterator.
     """
     if kind not in KINDS:
         raise ConfigError(f"kind = {kind!r}: a function makes {' or '.join(map(repr, KINDS))}")
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(labelling(function.__func__, kind, provider, rate))
-    release = Release(kind, provider, rate, _name(function))
+        return type(function)(labelling(function.__func__, kind, provider, rate, fps))
+    release = Release(kind, provider, rate, _name(function), check_fps(fps) if fps is not None else None)
     function = original(function)
     if not callable(function):
         if isinstance(function, (Iterator, AsyncIterator)):
@@ -135,13 +139,15 @@ class Release:
         provider: The settings.
         rate: Of sound, samples a second, where it does not tell.
         name: Of the function, for the audit record.
+        fps: Of films, frames a second; None where nothing tells.
     """
 
-    def __init__(self, kind: str, provider: Provider, rate: int | None, name: str) -> None:
+    def __init__(self, kind: str, provider: Provider, rate: int | None, name: str, fps: float | None = None) -> None:
         self.kind = kind
         self.provider = provider
         self.rate = rate
         self.name = name
+        self.fps = fps
 
     def __call__(self, output: Any) -> Any:
         """What a function returned, labelled; streams and awaitables stay such.
@@ -168,6 +174,8 @@ class Release:
             ReviewRefused: A plugin refused what goes in.
         """
         review(Call(self.name, list(args), dict(kwargs)), active(self.provider))
+        if self.kind == "video" and kwargs.get("fps") is not None:
+            return Release(self.kind, self.provider, self.rate, self.name, check_fps(kwargs["fps"]))
         if self.kind != "audio":
             return self
         provider = in_own_voice(self.provider, function, function, args, kwargs, self.rate)
@@ -191,6 +199,8 @@ class Release:
         with closing(bare()) as source:  # and what it reads with it
             if self.kind == "image":
                 yield from map(self._whole, source)
+            elif self.kind == "video":
+                yield from map(FilmStream(self.provider, self.name, self.fps).put, source)
             else:
                 stream = SoundStream(self.provider, self.name, self.rate)
                 for item in source:
@@ -206,10 +216,11 @@ class Release:
 
     async def _amedia(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         stream = SoundStream(self.provider, self.name, self.rate)
+        one = self._whole if self.kind == "image" else FilmStream(self.provider, self.name, self.fps).put
         try:
             async for item in items:
-                if self.kind == "image":
-                    yield await recorded(self._whole, item)
+                if self.kind != "audio":
+                    yield await recorded(one, item)
                     continue
                 for piece in await recorded(list, stream.put(item)):
                     yield piece
@@ -224,6 +235,8 @@ class Release:
             return None
         if self.kind == "audio":
             return labelled_sound(output, self.provider, self.name, self.rate)
+        if self.kind == "video":
+            return labelled_films(output, self.provider, self.name, self.fps)
         if type(output) in (list, tuple):
             return type(output)(map(self._whole, output))
         if isinstance(output, str) if self.kind == "text" else self._is_drawn(output):

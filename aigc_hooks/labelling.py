@@ -14,7 +14,7 @@ from aigc_hooks.artifact import Artifact, AuditRecord, Call, Finding
 from aigc_hooks.carry import carried, carry, labelled_by
 from aigc_hooks.errors import ExemptionError, ForeignLabelError, LabelError, ReviewRefused, UnsupportedOutputError
 from aigc_hooks.labels import Label
-from aigc_hooks.media import films_in, is_array, is_picture, is_samples, is_tensor, sound_in
+from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples, is_tensor, sound_in
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider, active, resolve
 from aigc_hooks.reading import carrier_of, read_label
@@ -76,6 +76,8 @@ def label(
             ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
             With ``fps``, a list of pictures is the frames of one film, and so is an array (F,H,W,C) or a tensor
             (F,C,H,W); a list of such, or (B,F,…), is several films. They are labelled in place.
+            A mesh (``verts``, ``faces`` and ``vertex_channels``, as ShapE makes) keeps its label until it is exported
+            or saved; what people see of it is for the viewer to show (``SceneLabel``).
         provider: Name of a provider in the configuration, or a ``Provider``.
         output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
         rate: For sound: samples a second, 8,000 to 192,000.
@@ -187,10 +189,12 @@ def _modality(content: Any) -> str:
         return "image"
     if isinstance(content, str):
         return "text"
+    if is_mesh(content):
+        return "scene"
     kind = f"{type(content).__module__}.{type(content).__qualname__}"
     raise UnsupportedOutputError(
-        f"cannot label {kind}: this version labels text, PIL images, arrays and tensors of pictures, sound with its "
-        "rate=, lists of them, and files given as pathlib.Path",
+        f"cannot label {kind}: this version labels text, PIL images, arrays and tensors of pictures, meshes with "
+        "verts and faces, sound with its rate=, lists of them, and files given as pathlib.Path",
         stage="detect",
     )
 
@@ -396,6 +400,14 @@ def passed(source: str, provider: Provider, reason: str) -> None:
     hooks(provider).audit(AuditRecord.now("passed", "", source=source, reason=reason), provider)
 
 
+def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
+    """The settings for the label of sound that belongs to a film; None where that in the picture stands for it."""
+    if (place := provider.video.sound) == "none":
+        passed(source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
+        return None
+    return provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+
+
 def _label_file(
     path: Path, output: Path | None, provider: Provider, progress: Callable[[float], object] | None
 ) -> Path:
@@ -542,9 +554,10 @@ def save(
     provider: str | Provider | None = None,
     rate: int | None = None,
     fps: float | None = None,
+    audio: Any = None,
     **params: Any,
 ) -> Path:
-    """Saves a picture, a text, a sound or a film with its labels, labelling it first where that has not been done.
+    """Saves a picture, a text, a sound, a film or a mesh with its labels, which it gets first where it has none.
 
     It is the twin of ``Image.save`` for arrays, tensors and strings, which have no saver of their own.
 
@@ -552,16 +565,20 @@ def save(
         content: A PIL image, or one picture as array or tensor: (H,W), (H,W,C) or (C,H,W), or a batch of one. Or a
             text: it is written in UTF-8, to ``.md`` or ``.markdown`` with both labels, to ``.txt`` with the visible one
             only, for no place for the other is known there. Or, with ``rate``, a sound: (N,), (C,N) or (N,C). Or, with
-            ``fps``, the frames of a film: a list of pictures, (F,H,W,C) or (F,C,H,W).
+            ``fps``, the frames of a film: a list of pictures, (F,H,W,C) or (F,C,H,W). Or a mesh.
         path: The file; its suffix chooses the format. Of sound: ``.wav``, ``.flac``, ``.ogg``, ``.opus``, ``.mp3``,
-            ``.m4a``, ``.aac``, ``.aiff``. Of films: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``.
+            ``.m4a``, ``.aac``, ``.aiff``. Of films: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``. Of
+            meshes: ``.ply``, ``.obj``, ``.glb``.
         provider: Name of a provider in the configuration, or a ``Provider``; content that is already labelled keeps
             its label and needs none.
         rate: For sound: samples a second.
         fps: For a film: frames a second.
+        audio: For a film: its sound, as samples of one or two channels, with their ``rate``. It gets its label as the
+            setting ``video.sound`` says.
         **params: Settings of ``Provider`` for this call; for a picture, anything else goes to Pillow's saver for the
             format, such as ``quality``, for a sound to ``soundfile.write``, such as ``subtype``; of M4A and
-            AAC it is ``bitrate``, in bits a second; of a film it is ``crf``, the quality of its encoder.
+            AAC it is ``bitrate``, in bits a second; of a film it is ``crf``, the quality of its encoder; of a mesh
+            saved as GLB it is ``camera``, true for a camera before it in whose view the visible label hangs.
 
     Returns:
         The path.
@@ -577,20 +594,34 @@ def save(
         from aigc_hooks.saving.documents import TextFile
 
         return _label_text(TextFile.of(content, Path(path)), resolve(provider, settings), "save")
+    if (audio is not None and (fps is None or rate is None)) or (
+        fps is not None and rate is not None and audio is None
+    ):
+        raise TypeError("the sound of a film is saved with it: save(frames, path, fps=…, audio=…, rate=…)")
     if fps is not None:
         from aigc_hooks.saving import films
 
         target, shown = Path(path), films.shown_rate(Path(path), fps)
+        films.check_target(target, audio)
         kept = films.known(content) if provider is None and not settings else None
-        labelled_films(content, kept or resolve(provider, settings), "save", shown)
-        return films.save(content, target, fps, params)
+        owner = kept or resolve(provider, settings)
+        labelled_films(content, owner, "save", shown)
+        if audio is not None and (by := beside_film(owner, "save", "audio")) is not None:
+            audio = labelled(audio, by, "save", rate)
+        return films.save(content, target, fps, params, (audio, rate) if audio is not None and rate else None)
     if rate is not None:
         from aigc_hooks.saving import sound
 
         known = sound.known(content, rate) if provider is None and not settings else None
         made = labelled(content, known or resolve(provider, settings), "save", rate)
         return sound.save(made, Path(path), rate, params)
-    _modality(content)
+    if _modality(content) == "scene":
+        from aigc_hooks import meshes
+        from aigc_hooks.saving import scenes
+
+        found = meshes.label_of(content) if provider is None and not settings else None
+        labelled(content, found[1] if found else resolve(provider, settings), "save")
+        return scenes.save(content, Path(path), params)
     by = labelled_by(content) if provider is None and not settings else None
     by = by or resolve(provider, settings)
     # Also where it carries a label: a buffer may have been filled anew since.

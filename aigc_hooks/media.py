@@ -31,6 +31,15 @@ def is_array(value: object) -> bool:
     return _is(cast(Any, type(value)), "numpy", "ndarray")
 
 
+def is_mesh(value: object) -> bool:
+    """Whether a value is a mesh, as pipelines return it: an object with ``verts`` (N,3) and ``faces`` (M,3)."""
+    return _is_triples(getattr(value, "verts", None)) and _is_triples(getattr(value, "faces", None))
+
+
+def _is_triples(value: Any) -> bool:
+    return (is_array(value) or is_tensor(value)) and value.ndim == 2 and value.shape[1] == 3
+
+
 NO_PICTURE = 99
 """``channel_axis`` of something that cannot be a picture."""
 

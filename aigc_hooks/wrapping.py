@@ -36,7 +36,12 @@ _lock = threading.Lock()
 
 @overload
 def wrap(
-    *, provider: str | Provider | None = None, kind: str, rate: int | None = None, **overrides: Any
+    *,
+    provider: str | Provider | None = None,
+    kind: str,
+    rate: int | None = None,
+    fps: float | None = None,
+    **overrides: Any,
 ) -> Callable[[T], T]: ...
 @overload
 def wrap(
@@ -46,6 +51,7 @@ def wrap(
     provider: str | Provider | None = None,
     kind: str | None = None,
     rate: int | None = None,
+    fps: float | None = None,
     **overrides: Any,
 ) -> T: ...
 def wrap(
@@ -55,6 +61,7 @@ def wrap(
     provider: str | Provider | None = None,
     kind: str | None = None,
     rate: int | None = None,
+    fps: float | None = None,
     **overrides: Any,
 ) -> Any:
     """Makes an object label everything it generates.
@@ -70,8 +77,10 @@ def wrap(
             that it makes. With ``kind``, a function, generator function or iterator of your own; left away, ``wrap`` is
             a decorator.
         provider: Name of a provider in the configuration, or a ``Provider``.
-        kind: What a function of your own makes: ``"text"`` (strings, returned or yielded), ``"image"`` or ``"audio"``.
+        kind: What a function of your own makes: ``"text"`` (strings, returned or yielded), ``"image"``, ``"audio"``
+            or ``"video"`` (frames as ``label`` takes them, or yielded one by one).
         rate: For ``kind="audio"``: samples a second, where what the function returns does not tell.
+        fps: For ``kind="video"``: frames a second, where the function is called without ``fps=``.
         **overrides: Settings of ``Provider`` for this object.
 
     Returns:
@@ -84,14 +93,16 @@ def wrap(
         ConfigError: A setting is missing or wrong.
         PluginError: A required plugin is missing.
     """
+    if fps is not None and kind != "video":
+        raise TypeError("fps= goes with kind='video'; of a known framework's objects it is found out")
     settings = resolve(provider, overrides, in_context=False)  # what override() lays over must not stay
     if obj is _NOTHING:
         if kind is None:
             raise TypeError("wrap() takes an object, or as a decorator the kind: @wrap(kind='text')")
-        return functools.partial(functions.labelling, kind=kind, provider=settings, rate=rate)
+        return functools.partial(functions.labelling, kind=kind, provider=settings, rate=rate, fps=fps)
     if kind is not None:
         hooks(settings)
-        return functions.labelling(obj, kind, settings, rate)
+        return functions.labelling(obj, kind, settings, rate, fps)
     if rate is not None:
         raise TypeError("rate= goes with kind='audio'; of a known framework's objects it is found out")
     base = _base(obj if isinstance(obj, type) else type(obj))

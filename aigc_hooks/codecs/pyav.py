@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+_OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
 _BITRATE = 96_000
 """Of AAC, for each channel, in bits a second, where nothing else is asked for."""
 
@@ -117,12 +119,28 @@ def aac(samples: Any, rate: int, form: str, bitrate: int | None = None, options:
     with library().open(made, "w", format=form, options=options or {}) as container:
         stream = container.add_stream("aac", rate=rate, layout="mono" if columns.shape[1] == 1 else "stereo")
         stream.bit_rate = bitrate or _BITRATE * columns.shape[1]
-        for packet in _encoded(stream, columns, rate):
+        for packet in encoded(stream, columns, rate):
             container.mux(packet)
     return made.getvalue()
 
 
-def _encoded(stream: Any, columns: Any, rate: int) -> Iterator[Any]:
+def sound_stream(container: Any, codec: str, channels: int, rate: int) -> Any:
+    """A new stream of sound in a film: of the rate of the samples where the codec has it, else of 48,000 a second.
+
+    Raises:
+        UnsupportedCarrierError: It would have more than two channels.
+    """
+    if channels > 2:
+        raise UnsupportedCarrierError(f"a film's sound is written with one or two channels, and this has {channels}")
+    rates = _OPUS_RATES if codec == "libopus" else _AAC_RATES
+    layout = "mono" if channels == 1 else "stereo"
+    stream = container.add_stream(codec, rate=rate if rate in rates else 48_000, layout=layout)
+    stream.bit_rate = _BITRATE * channels
+    return stream
+
+
+def encoded(stream: Any, columns: Any, rate: int) -> Iterator[Any]:
+    """The packets of samples (N,C), floating point in −1–1, as a stream encodes them, in order."""
     import numpy
 
     av = library()
@@ -131,6 +149,6 @@ def _encoded(stream: Any, columns: Any, rate: int) -> Iterator[Any]:
     for first in range(0, planes.shape[1], size):
         part = planes[:, first : first + size]
         frame = av.AudioFrame.from_ndarray(numpy.ascontiguousarray(part), format="fltp", layout=stream.layout.name)
-        frame.sample_rate, frame.pts = rate, first
+        frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
         yield from stream.encode(frame)
     yield from stream.encode(None)

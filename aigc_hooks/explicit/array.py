@@ -110,15 +110,15 @@ def shows_label(pixels: Any, provider: Provider) -> bool:
         return False
 
 
-def showing(pixels: Any, provider: Provider, levels: tuple[float, float]) -> list[bool]:
-    """Which pictures of a batch show this provider's label.
+def showing(pixels: Any, provider: Provider, levels: tuple[float, float]) -> Iterator[bool]:
+    """Of each picture of a batch, whether it shows this provider's label.
 
     Raises:
         UnsupportedOutputError: It is no picture, or too small for the label.
     """
     axis = channel_axis(pixels)
     height, width = _size(pixels, axis)
-    return list(_each(pixels, axis, stencil(width, height, provider), levels))
+    return _each(pixels, axis, stencil(width, height, provider), levels)
 
 
 def _shows(pixels: Any, axis: int | None, mark: Stencil) -> bool:

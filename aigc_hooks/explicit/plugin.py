@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aigc_hooks.artifact import Artifact, Drawable, Finding
+from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
@@ -35,8 +36,10 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         if artifact.fps is not None:
             artifact.fps = video.check_fps(artifact.fps)
         video.check_film(artifact.content)
-        artifact.visible = not video.missing(artifact.content, provider, artifact.fps)
+        artifact.visible = next(video.missing(artifact.content, provider, artifact.fps), None) is None
         return None
+    if artifact.modality == "scene" and not len(artifact.content.faces):
+        raise UnsupportedOutputError("a mesh without faces", stage="detect")
     if artifact.visible:
         return None
     if is_picture(artifact.content):
@@ -69,10 +72,13 @@ def aigc_render_explicit(artifact: Artifact, provider: Provider) -> bool | None:
     if isinstance(artifact.content, Drawable):
         artifact.places += artifact.content.draw(provider)
         return True
+    if artifact.modality == "scene":
+        artifact.places.append("viewer (SceneLabel)")  # who shows the scene lays it over its opening frame
+        return True
     if artifact.modality == "video":
         from aigc_hooks.explicit import video
 
-        frames = video.missing(artifact.content, provider, artifact.fps)
+        frames = list(video.missing(artifact.content, provider, artifact.fps))
         artifact.covered = video.draw(artifact.content, provider, frames)
         pace = f"{artifact.fps:g}" if artifact.fps else f"{video.ASSUMED_FPS:g} (assumed)"
         artifact.places.append(f"pixels of {len(frames)} of {len(artifact.content)} frames, {pace} a second")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import math
 from html import escape
 from struct import pack
-from typing import Any, Literal
+from typing import Any
 
 from aigc_hooks.errors import ConfigError
+from aigc_hooks.explicit.glb import FLOAT, SHORT, Glb
 from aigc_hooks.explicit.stencil import Stencil, stencil
 from aigc_hooks.provider import Provider, resolve
 
@@ -125,20 +125,47 @@ class SceneLabel:
         Raises:
             ConfigError: The field of view or the aspect is none.
         """
-        if not 0 < field_of_view < math.pi or not 0 < aspect < math.inf:
-            raise ConfigError(
-                f"field_of_view = {field_of_view!r}, aspect = {aspect!r}: give radians between 0 and pi, and width "
-                "over height"
-            )
-        width = max(round(_SIDE * aspect), 1) if aspect >= 1 else _SIDE
-        height = _SIDE if aspect >= 1 else max(round(_SIDE / aspect), 1)
-        mark = stencil(width, height, self._provider)
-        half = math.tan(field_of_view / 2) * _DISTANCE
-        left, right = ((2 * x / width - 1) * half * aspect for x in (mark.box[0], mark.box[2]))
-        top, bottom = ((1 - 2 * y / height) * half for y in (mark.box[1], mark.box[3]))
-        corners = ((left, bottom), (right, bottom), (left, top), (right, top))
-        places = b"".join(pack("<3f", x, y, -_DISTANCE) for x, y in corners)
-        return _glb(places, (left, bottom), (right, top), _png(mark), self.wording)
+        glb = Glb()
+        return glb.to_bytes([hang(glb, self._provider, field_of_view, aspect)])
+
+
+def hang(glb: Glb, provider: Provider, field_of_view: float, aspect: float) -> int:
+    """Adds the plane of ``SceneLabel.plane`` to a scene, and tells the number of its node.
+
+    Raises:
+        ConfigError: The field of view or the aspect is none.
+    """
+    if not 0 < field_of_view < math.pi or not 0 < aspect < math.inf:
+        raise ConfigError(
+            f"field_of_view = {field_of_view!r}, aspect = {aspect!r}: give radians between 0 and pi, and width over "
+            "height"
+        )
+    width = max(round(_SIDE * aspect), 1) if aspect >= 1 else _SIDE
+    height = _SIDE if aspect >= 1 else max(round(_SIDE / aspect), 1)
+    mark = stencil(width, height, provider)
+    half = math.tan(field_of_view / 2) * _DISTANCE
+    left, right = ((2 * x / width - 1) * half * aspect for x in (mark.box[0], mark.box[2]))
+    top, bottom = ((1 - 2 * y / height) * half for y in (mark.box[1], mark.box[3]))
+    corners = ((left, bottom), (right, bottom), (left, top), (right, top))
+    places = b"".join(pack("<3f", x, y, -_DISTANCE) for x, y in corners)
+    span = {"min": [left, bottom, -_DISTANCE], "max": [right, top, -_DISTANCE]}
+    primitive = {
+        "attributes": {
+            "POSITION": glb.accessor(places, "VEC3", 4, FLOAT, **span),
+            "TEXCOORD_0": glb.accessor(pack("<8f", 0, 1, 1, 1, 0, 0, 1, 0), "VEC2", 4, FLOAT),
+        },
+        "indices": glb.accessor(pack("<6H", 0, 1, 2, 2, 1, 3), "SCALAR", 6, SHORT),
+    }
+    image = glb.add("images", {"bufferView": glb.view(_png(mark)), "mimeType": "image/png"})
+    texture = {"baseColorTexture": {"index": glb.add("textures", {"source": image})}, "metallicFactor": 0.0}
+    unlit = "KHR_materials_unlit"
+    glb.document["extensionsUsed"] = [unlit]
+    primitive["material"] = glb.add(
+        "materials",
+        {"pbrMetallicRoughness": texture, "alphaMode": "BLEND", "doubleSided": True, "extensions": {unlit: {}}},
+    )
+    mesh = glb.add("meshes", {"primitives": [primitive]})
+    return glb.add("nodes", {"mesh": mesh, "name": provider.image.wording or provider.wording})
 
 
 def _pixels(mark: Stencil) -> Any:
@@ -155,48 +182,3 @@ def _png(mark: Stencil) -> bytes:
     made = io.BytesIO()
     Image.merge("LA", (mark.grey, mark.cover)).save(made, "PNG")
     return made.getvalue()
-
-
-def _glb(places: bytes, least: tuple[float, float], most: tuple[float, float], png: bytes, name: str) -> bytes:
-    """A quad with a picture on it."""
-    marks = pack("<8f", 0, 1, 1, 1, 0, 0, 1, 0)
-    corners = pack("<6H", 0, 1, 2, 2, 1, 3)
-    parts: list[bytes] = [places, marks, corners, png]
-    views: list[dict[str, int]] = []
-    data = b""
-    for part in parts:
-        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": len(part)})
-        data += part + bytes(-len(part) % 4)
-    floats, shorts = 5126, 5123
-    kinds: list[tuple[Literal["VEC3", "VEC2", "SCALAR"], int, int]] = [
-        ("VEC3", 4, floats),
-        ("VEC2", 4, floats),
-        ("SCALAR", 6, shorts),
-    ]
-    accessors: list[dict[str, Any]] = [
-        {"bufferView": number, "componentType": component, "count": count, "type": kind}
-        for number, (kind, count, component) in enumerate(kinds)
-    ]
-    accessors[0] |= {"min": [*least, -_DISTANCE], "max": [*most, -_DISTANCE]}
-    texture = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}}
-    described = {
-        "asset": {"version": "2.0"},
-        "extensionsUsed": ["KHR_materials_unlit"],
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": name}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}],
-        "materials": [
-            {**texture, "alphaMode": "BLEND", "doubleSided": True, "extensions": {"KHR_materials_unlit": {}}}
-        ],
-        "textures": [{"source": 0}],
-        "images": [{"bufferView": 3, "mimeType": "image/png"}],
-        "accessors": accessors,
-        "bufferViews": views,
-        "buffers": [{"byteLength": len(data)}],
-    }
-    text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    total = 12 + 8 + len(text) + 8 + len(data)
-    chunks = ((text, 0x4E4F534A), (data, 0x004E4942))
-    return pack("<4sII", b"glTF", 2, total) + b"".join(pack("<II", len(each), kind) + each for each, kind in chunks)

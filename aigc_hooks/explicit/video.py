@@ -103,8 +103,8 @@ def opening(style: VideoStyle, fps: float | None) -> int:
     return math.ceil(style.seconds * (fps or ASSUMED_FPS) - 1e-6)
 
 
-def missing(film: Any, provider: Provider, fps: float | None) -> list[int]:
-    """Numbers of the frames that must show the label and do not.
+def missing(film: Any, provider: Provider, fps: float | None) -> Iterator[int]:
+    """Numbers of the frames that must show the label and do not: the first settles whether a film is labelled.
 
     Raises:
         UnsupportedOutputError: They are no pictures, or too small for the label.
@@ -116,19 +116,15 @@ def missing(film: Any, provider: Provider, fps: float | None) -> list[int]:
         from aigc_hooks.explicit import array
 
         levels = _levels(film)
-        return [
-            run.start + number
-            for run in _runs(wanted)
-            for number, shown in enumerate(array.showing(film[run.start : run.stop], by, levels))
-            if not shown
-        ]
+        for run in _runs(wanted):
+            shown = array.showing(film[run.start : run.stop], by, levels)
+            yield from (number for number, shows in zip(run, shown, strict=True) if not shows)
+        return
     from aigc_hooks.explicit import array, picture
 
-    return [
-        number
-        for number in wanted
-        if not (picture if is_picture(film[number]) else array).shows_label(film[number], by)
-    ]
+    for number in wanted:
+        if not (picture if is_picture(film[number]) else array).shows_label(film[number], by):
+            yield number
 
 
 def draw(film: Any, provider: Provider, frames: Iterable[int]) -> list[Run]:

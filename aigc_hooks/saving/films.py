@@ -1,4 +1,4 @@
-"""Saves labelled frames as a film: MP4, MOV, Matroska, WebM, GIF."""
+"""Saves labelled frames, and the sound that belongs to them, as a film: MP4, MOV, Matroska, WebM, GIF."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ _ENCODERS: dict[str, tuple[str, dict[str, str], int]] = {
 }
 
 
+# What comes with samples: how many there are a second, and they.
+Sound = tuple[Any, int]
+
+
 def known(content: Any) -> Provider | None:
     """The provider whose label a film carries; None where it carries none that was made here."""
     found = films_in(content)
@@ -50,12 +54,11 @@ def _hundredths(fps: float) -> int:
     return max(2, round(100 / fps))  # players take what is quicker for ten
 
 
-def save(content: Any, path: Path, fps: float, params: dict[str, Any]) -> Path:
-    """Writes a labelled film to a file, whole or not at all.
+def check_target(path: Path, audio: Any) -> None:
+    """Checks that a format is written, before anything is labelled for it.
 
     Raises:
-        UnsupportedCarrierError: The suffix names no format that is written, or PyAV is missing.
-        LabelError: It is several films.
+        UnsupportedCarrierError: The suffix names no format that is written, or one without sound.
     """
     suffix = path.suffix.lower()
     if suffix != ".gif" and suffix not in _ENCODERS:
@@ -63,6 +66,27 @@ def save(content: Any, path: Path, fps: float, params: dict[str, Any]) -> Path:
             f"{path}: films are saved as {', '.join((*_ENCODERS, '.gif'))}, and the suffix is {path.suffix!r}; choose "
             f"for example {path.with_suffix('.mp4').name!r}"
         )
+    if suffix == ".gif" and audio is not None:
+        raise UnsupportedCarrierError(
+            f"{path}: a GIF has no sound; choose for example {path.with_suffix('.mp4').name!r}"
+        )
+
+
+def save(content: Any, path: Path, fps: float, params: dict[str, Any], sound: Sound | None = None) -> Path:
+    """Writes a labelled film to a file, whole or not at all.
+
+    Args:
+        content: Its frames.
+        path: The file.
+        fps: Frames a second.
+        params: What else is asked for.
+        sound: Samples in any layout, with their label, and how many there are a second.
+
+    Raises:
+        UnsupportedCarrierError: No plugin writes the label into the format, or PyAV is missing.
+        LabelError: It is several films.
+    """
+    suffix = path.suffix.lower()
     found = films_in(content)
     if len(found) != 1:
         raise LabelError(f"{len(found)} films are no single file; save each: save(films[i], …)", stage="save")
@@ -78,7 +102,7 @@ def save(content: Any, path: Path, fps: float, params: dict[str, Any]) -> Path:
     # Beside the target, so that it need not be copied from one disk to another.
     with tempfile.TemporaryDirectory(prefix=".aigc-", dir=path.parent) as folder, video.resting():
         raw = Path(folder, f"film{suffix}")
-        _encode(found[0], raw, fps, params)
+        _encode(found[0], raw, fps, params, sound)
         write_label(raw, label, output=path)
     return path
 
@@ -90,7 +114,7 @@ def _label_of(film: Any) -> Label:
     return label
 
 
-def _encode(film: Any, path: Path, fps: float, params: dict[str, Any]) -> None:
+def _encode(film: Any, path: Path, fps: float, params: dict[str, Any], sound: Sound | None) -> None:
     try:
         import av
     except ImportError as error:
@@ -104,11 +128,31 @@ def _encode(film: Any, path: Path, fps: float, params: dict[str, Any]) -> None:
             codec, rate=Fraction(fps).limit_denominator(1001), options={**options, "crf": str(crf)}
         )
         stream.pix_fmt = "yuv420p"
+        heard = _heard(container, path, sound)
+        time = 0.0
         for number, pixels in enumerate(_pixels(film)):
             if not number:
                 stream.height, stream.width = pixels.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            # In step, so that neither has to wait in memory for the other.
+            while time * fps < number + 1 and (packet := next(heard, None)) is not None:
+                time = float(packet.pts * packet.time_base)
+                container.mux(packet)
         container.mux(stream.encode())
+        for packet in heard:
+            container.mux(packet)
+
+
+def _heard(container: Any, path: Path, sound: Sound | None) -> Iterator[Any]:
+    """The packets of a film's sound, in a stream of their own."""
+    if sound is None:
+        return iter(())
+    from aigc_hooks.codecs import pyav
+    from aigc_hooks.saving.sound import as_columns
+
+    columns, rate = as_columns(sound[0]), sound[1]
+    codec = "libopus" if path.suffix.lower() == ".webm" else "aac"
+    return pyav.encoded(pyav.sound_stream(container, codec, columns.shape[1], rate), columns, rate)
 
 
 def _pixels(film: Any) -> Iterator[Any]:

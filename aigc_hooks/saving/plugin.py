@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from aigc_hooks import films, sounds
+from aigc_hooks import films, meshes, sounds
 from aigc_hooks.artifact import Artifact, Call, Drawable, Finding
 from aigc_hooks.carry import carried, carry, covered_by
 from aigc_hooks.explicit.video import as_picture, labelled_frames
@@ -71,6 +71,10 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
     if artifact.modality == "audio":
         found = sounds.label_of(content, artifact.rate) if artifact.rate is not None else None
         return [Finding(found[0], "memory", (), found[0].to_json())] if found else None
+    if artifact.modality == "scene":
+        known = meshes.label_of(content, near=0.0)  # one that is only much like another is one of its own
+        artifact.visible = known is not None
+        return [Finding(known[0], "memory", (), known[0].to_json())] if known else None
     if artifact.modality == "video":
         label = _of_film(content)
         return [Finding(label, "memory", (), label.to_json())] if label else None
@@ -141,13 +145,20 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
             _place(artifact, "memory")
         return
     if artifact.modality == "video":
-        from aigc_hooks.saving import video
+        from aigc_hooks.saving import exports
 
-        video.install()
+        exports.install()
         shown = frozenset(labelled_frames(len(artifact.content), provider.video, artifact.fps))
         _carry_film(artifact.content, label, provider, artifact.covered or [], shown)
         films.remember(artifact.content, label, provider, shown)
         artifact.places.append("memory")
+        return
+    if artifact.modality == "scene":
+        from aigc_hooks.saving import exports
+
+        exports.install()
+        meshes.remember(artifact.content, label, provider)
+        _place(artifact, "memory")
         return
     if isinstance(artifact.content, str):
         return

@@ -142,25 +142,13 @@ def save(samples: Any, path: Path, rate: int, params: dict[str, Any]) -> Path:
         UnsupportedCarrierError: The suffix names no format that holds the label, or soundfile is missing.
         LabelError: It is several sounds.
     """
-    import numpy
-
     form, subtype = _SUFFIXES.get(path.suffix.lower(), ("", None))
     if not form:
         raise UnsupportedCarrierError(
             f"{path}: sound is saved as {', '.join(_SUFFIXES)}, and the suffix is {path.suffix!r}; choose for example "
             f"{path.with_suffix('.wav').name!r}"
         )
-    values = samples.detach().float().cpu().numpy() if is_tensor(samples) else numpy.asarray(samples)
-    while values.ndim > 1 and values.shape[0] == 1:
-        values = values[0]
-    if values.ndim > 2:
-        raise LabelError(f"sounds of shape {values.shape} are several; save each on its own", stage="save")
-    if values.ndim == 2 and time_axis(values) == 1:
-        values = values.T
-    if values.dtype.kind == "f" and float(numpy.abs(values).max()) > INTEGER_RANGE:  # in the range of 16-bit integers
-        values = values.round().clip(-32768, 32767).astype(numpy.int16)
-    elif values.dtype == numpy.uint8:
-        values = (values.astype(numpy.int16) - 128) * 256
+    values = _values(samples)
     made = _by_pyav(values, rate, form, params) if form in _BY_PYAV else io.BytesIO()
     if form not in _BY_PYAV:
         try:
@@ -173,14 +161,49 @@ def save(samples: Any, path: Path, rate: int, params: dict[str, Any]) -> Path:
     return path
 
 
+def _values(samples: Any) -> Any:
+    """One sound as (N,) or (N,C): integers, or floating point in −1–1.
+
+    Raises:
+        LabelError: It is several sounds.
+    """
+    import numpy
+
+    values = samples.detach().float().cpu().numpy() if is_tensor(samples) else numpy.asarray(samples)
+    while values.ndim > 1 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim > 2:
+        raise LabelError(f"sounds of shape {values.shape} are several; save each on its own", stage="save")
+    if values.ndim == 2 and time_axis(values) == 1:
+        values = values.T
+    if values.dtype.kind == "f" and float(numpy.abs(values).max()) > INTEGER_RANGE:  # in the range of 16-bit integers
+        values = values.round().clip(-32768, 32767).astype(numpy.int16)
+    elif values.dtype == numpy.uint8:
+        values = (values.astype(numpy.int16) - 128) * 256
+    return values
+
+
+def as_columns(samples: Any) -> Any:
+    """One sound as (N,C) float32 in −1–1.
+
+    Raises:
+        LabelError: It is several sounds.
+    """
+    values = _floats(_values(samples))
+    return values.reshape(len(values), -1)
+
+
+def _floats(values: Any) -> Any:
+    scale = 32768 if values.dtype.kind == "i" and values.dtype.itemsize == 2 else 2.0**31
+    return (values.astype("float32") / (scale if values.dtype.kind == "i" else 1)).clip(-1, 1)
+
+
 def _by_pyav(values: Any, rate: int, form: str, params: dict[str, Any]) -> io.BytesIO:
     """AAC, alone or in MP4, with its label."""
     bitrate = params.pop("bitrate", None)
     if params:
         raise TypeError(f"a sound saved as {form} takes bitrate=, in bits a second, and no {', '.join(params)}=")
-    scale = 32768 if values.dtype.kind == "i" and values.dtype.itemsize == 2 else 2.0**31
-    floats = values.astype("float32") / (scale if values.dtype.kind == "i" else 1)
-    made = io.BytesIO(pyav.aac(floats.clip(-1, 1), rate, _BY_PYAV[form], bitrate))
+    made = io.BytesIO(pyav.aac(_floats(values), rate, _BY_PYAV[form], bitrate))
     if (found := sounds.label_of(values, rate)) is not None:
         embed(found, made, form)
     return made

@@ -2,21 +2,18 @@
 
 The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
 lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, PyAV, which its
-``encode_video`` uses, and Pillow's ``fromarray``, with which others write GIFs: each when it is loaded, and each at a
-place that also reaches scripts that imported the function before. What comes first in a file shows the label for the
-seconds that the style asks for, at the rate of that file: frames that do not are drawn on as they are written.
-The implicit label follows when the file is closed, and is read back.
+``encode_video`` uses (``saving.exports`` sees to the two themselves), and Pillow's ``fromarray``, with which others
+write GIFs: each when it is loaded, and each at a place that also reaches scripts that imported the function before.
+What comes first in a file shows the label for the seconds that the style asks for, at the rate of that file: frames
+that do not are drawn on as they are written. The implicit label follows when the file is closed, and is read back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import os
-import sys
 import threading
-import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -25,11 +22,10 @@ from typing import Any
 
 from aigc_hooks import films
 from aigc_hooks.artifact import AuditRecord
-from aigc_hooks.carry import carry, mark_of
+from aigc_hooks.carry import carry
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.labels import Label
-from aigc_hooks.media import pictures_in
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving import pictures, teaching
@@ -53,6 +49,16 @@ def resting() -> Iterator[None]:
         yield
     finally:
         _resting.reset(token)
+
+
+@contextlib.contextmanager
+def expecting(found: Found | None) -> Iterator[None]:
+    """While it lasts, the film that is written is known to have this label; None: its frames are asked."""
+    token = _expected.set(found)
+    try:
+        yield
+    finally:
+        _expected.reset(token)
 
 
 class Export:
@@ -259,48 +265,6 @@ def _pyav_del(self: Any) -> None:
     self.close()
 
 
-# diffusers
-
-
-def _teach_diffusers(module: Any) -> None:
-    for name, seam in (("export_to_video", _export_to_video), ("encode_video", _encode_video)):
-        function = getattr(module, name, None)
-        if function is None or hasattr(function, _ORIGINAL):
-            continue
-        # A script may have imported the function already: the function itself changes, and not the name in its module.
-        original = types.FunctionType(
-            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-        )
-        function.__signature__ = inspect.signature(original)
-        setattr(function, _ORIGINAL, original)
-        function.__defaults__ = None
-        function.__code__ = seam.__code__
-
-
-def _export_to_video(*args: Any, **kwargs: Any) -> Any:
-    from aigc_hooks.saving.video import exported
-
-    return exported("export_to_video", *args, **kwargs)
-
-
-def _encode_video(*args: Any, **kwargs: Any) -> Any:
-    from aigc_hooks.saving.video import exported
-
-    return exported("encode_video", *args, **kwargs)
-
-
-def exported(name: str, *args: Any, **kwargs: Any) -> Any:
-    """Both functions: PIL images tell their label also where they were resized, which the arrays of them do not."""
-    original = getattr(getattr(sys.modules["diffusers.utils.export_utils"], name), _ORIGINAL)
-    frames = next(iter(inspect.signature(original).bind(*args, **kwargs).arguments.values()))
-    mark = next(filter(None, map(mark_of, pictures_in(frames))), None)
-    token = _expected.set((mark.label, mark.provider) if mark else None)
-    try:
-        return original(*args, **kwargs)
-    finally:
-        _expected.reset(token)
-
-
 # Pillow
 
 
@@ -323,7 +287,6 @@ def _teach_pillow(module: Any) -> None:
 _TEACHERS: dict[str, Callable[[Any], None]] = {
     "PIL.Image": _teach_pillow,
     "av": _teach_pyav,
-    "diffusers.utils.export_utils": _teach_diffusers,
     "imageio.plugins.ffmpeg": _teach_imageio,
 }
 

@@ -1,4 +1,4 @@
-"""What comes out of a pipeline: pictures, films, texts and sound are labelled, latents pass; the rest stays."""
+"""What comes out of a pipeline: pictures, films, texts, sound and meshes are labelled, latents pass; the rest stays."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from types import CodeType
 from typing import Any, cast
 
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import forgive, labelled, labelled_films, passed
-from aigc_hooks.media import NO_PICTURE, channel_axis, films_in, is_array, is_picture, is_samples, is_tensor
+from aigc_hooks.labelling import beside_film, forgive, labelled, labelled_films, passed
+from aigc_hooks.media import NO_PICTURE, channel_axis, films_in, is_array, is_mesh, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import labelled_sound
 from aigc_hooks_diffusers.inputs import Inputs
@@ -67,6 +67,8 @@ class Release:
         self.fps = next((rate for name in _RATES if _is_rate(rate := arguments.get(name))), None)
         # What a pipeline or an output of such a name calls images are the frames of one film.
         self.filming = "video" in _words(type(pipeline).__name__)
+        # One that renders a scene shows it from all sides: of each one film.
+        self.turning = any("renderer" in _words(name) for name in vars(pipeline))
         self.film = False
         # A modular pipeline was asked for some of its values by name.
         self.asked = arguments.get("output")
@@ -131,6 +133,8 @@ class Release:
 
     def whole(self, output: Any) -> Any:
         """An output that is a record, a mapping, a tuple, or a bare value."""
+        if is_mesh(output):
+            return self.label(output)
         if isinstance(output, Mapping) or dataclasses.is_dataclass(output) or hasattr(output, "_fields"):
             return self.record(output)
         if isinstance(output, tuple):
@@ -179,8 +183,11 @@ class Release:
             return self.sound(name, value)
         if words & _VIDEO and not passing and not (self.latent and is_tensor(value)):
             return self.frames(name, value)
-        if self.filming and words & _PICTURES and not passing and not self.latent and films_in(value):
+        filming = self.filming or (self.turning and _is_nested(value))
+        if filming and words & _PICTURES and not passing and not self.latent and films_in(value):
             return self.frames(name, value)
+        if is_mesh(value):
+            return self.label(value)
         if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
             if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
                 return self.record(value)
@@ -193,7 +200,7 @@ class Release:
             return type(value)(items)
         kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
         if kind and not passing and not (self.latent and is_tensor(value)):
-            self.refuse(name, f"{kind} cannot be labelled by this version")
+            self.refuse(name, f"{kind} is labelled as an object with verts and faces, and this is none")
             return value
         if words & _SOUND and not passing and not is_tensor(value):
             self.refuse(name, f"{_kind(value)} is not known as sound")
@@ -236,7 +243,7 @@ class Release:
         return value
 
     def label(self, value: Any) -> Any:
-        """A picture, an array, a tensor or a text gets its label."""
+        """A picture, an array, a tensor, a text or a mesh gets its label."""
         self.labelled = True
         return labelled(value, self.provider, self.source)
 
@@ -256,12 +263,9 @@ class Release:
             self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
             return value
         self.labelled = True
-        provider = self.provider
-        if self.film:
-            if (place := provider.video.sound) == "none":
-                passed(self.source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
-                return value
-            provider = provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+        provider = beside_film(self.provider, self.source, name) if self.film else self.provider
+        if provider is None:
+            return value
         return labelled_sound(value, provider, self.source, rate)
 
     def decodes(self) -> bool:
@@ -324,6 +328,10 @@ def _pictures(value: Any) -> Iterator[bool]:
             yield from _pictures(item)
     elif is_picture(value):
         yield True
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in value)
 
 
 def _looks_like_pixels(value: Any, axis: int) -> bool:

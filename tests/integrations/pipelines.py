@@ -29,6 +29,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    HeunDiscreteScheduler,
     IPNDMScheduler,
     KandinskyV22CombinedPipeline,
     KandinskyV22Pipeline,
@@ -40,6 +41,7 @@ from diffusers import (
     PixArtTransformer2DModel,
     PriorTransformer,
     SD3Transformer2DModel,
+    ShapEPipeline,
     StableDiffusion3Pipeline,
     StableDiffusionControlNetPipeline,
     StableDiffusionLDM3DPipeline,
@@ -55,6 +57,7 @@ from diffusers import (
     WanTransformer3DModel,
 )
 from diffusers.pipelines.kandinsky2_2 import KandinskyV22PriorPipeline
+from diffusers.pipelines.shap_e import ShapERenderer
 from transformers import (
     CLIPImageProcessor,
     CLIPTextConfig,
@@ -496,6 +499,69 @@ COGVIDEOX = {
     "width": 64,
     "num_frames": 5,
 }
+
+
+class CoarseRenderer(ShapERenderer):  # type: ignore[misc]
+    """The real renderer, which looks at fewer points: with its own numbers it takes minutes, whatever its size."""
+
+    def decode_to_image(self, latents: Any, device: Any, size: int = 64, **_: Any) -> Any:
+        return super().decode_to_image(latents, device, size, 4096, n_coarse_samples=2, n_fine_samples=2)
+
+    def decode_to_mesh(self, latents: Any, device: Any, **_: Any) -> Any:
+        return super().decode_to_mesh(latents, device, grid_size=12)
+
+
+# The ends of the edges of a cube, in the order in which the decoder numbers them.
+EDGES = [
+    *((2 * y + 4 * z, 1 + 2 * y + 4 * z) for z in (0, 1) for y in (0, 1)),
+    *((x + 4 * z, x + 2 + 4 * z) for z in (0, 1) for x in (0, 1)),
+    *((x + 2 * y, x + 2 * y + 4) for y in (0, 1) for x in (0, 1)),
+]
+
+
+def shap_e() -> Any:
+    """One that makes scenes: rendered from all sides, or as meshes."""
+    torch.manual_seed(0)
+    prior = PriorTransformer(
+        num_attention_heads=2,
+        attention_head_dim=16,
+        embedding_dim=16,
+        num_embeddings=32,
+        embedding_proj_dim=8,
+        time_embed_dim=64,
+        num_layers=1,
+        clip_embed_dim=32,
+        additional_embeddings=0,
+        time_embed_act_fn="gelu",
+        norm_in_type="layer",
+        encoder_hid_proj_type=None,
+        added_emb_type=None,
+    )
+    renderer = CoarseRenderer(
+        param_shapes=((8, 93), (8, 8), (8, 8), (8, 8)), d_latent=16, d_hidden=8, n_output=12, background=(0.1, 0.1, 0.1)
+    )
+    scheduler = HeunDiscreteScheduler(
+        beta_schedule="exp",
+        num_train_timesteps=1024,
+        prediction_type="sample",
+        use_karras_sigmas=True,
+        clip_sample=True,
+        clip_sample_range=1.0,
+    )
+    # What a checkpoint brings: a table of triangles for each way in which a surface crosses a cube.
+    decoder = renderer.mesh_decoder
+    for case in range(256):
+        crossed = [number for number, ends in enumerate(EDGES) if len({case >> end & 1 for end in ends}) == 2]
+        for number in range(max(0, min(len(crossed) - 2, 5))):
+            decoder.cases[case, number] = torch.tensor([crossed[0], *crossed[number + 1 : number + 3]])
+            decoder.masks[case, number] = True
+    with torch.no_grad():
+        renderer.mlp.mlp[-1].bias[0] = 2.0  # all that the surface is asked of lies inside
+    encoder = CLIPTextModelWithProjection(text_config(projection_dim=8))
+    return quiet(ShapEPipeline(prior, encoder, tokenizer(), scheduler, renderer))
+
+
+SHAP_E = {"prompt": "a cat", "frame_size": 32, "num_inference_steps": 1}
 
 
 def dance() -> Any:

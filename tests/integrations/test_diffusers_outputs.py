@@ -23,7 +23,6 @@ from diffusers.pipelines.ltx2.pipeline_output import LTX2PipelineOutput
 from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 from diffusers.pipelines.rfd4_proteina.pipeline_output import RFD4ProteinaPipelineOutput
 from diffusers.pipelines.shap_e.pipeline_shap_e import ShapEPipelineOutput
-from diffusers.pipelines.shap_e.renderer import MeshDecoderOutput
 from diffusers.utils import BaseOutput
 from PIL import Image
 from seen import only_the_label_differs, pixels, producer, same
@@ -335,7 +334,6 @@ def test_arrays_of_one_and_of_four_channels_where_the_field_is_known() -> None:
 # --- what cannot be labelled yet ------------------------------------------------------------------------------------
 
 SOUND = numpy.zeros((1, 2, 16_000), numpy.float32)
-MESH = MeshDecoderOutput(verts=torch.rand(40, 3), faces=torch.zeros(20, 3, dtype=torch.int64), vertex_channels={})
 
 
 @dataclasses.dataclass
@@ -350,7 +348,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "sound": (AudioPipelineOutput(audios=SOUND), "rate of this sound"),
     "sound beside pictures": (BaseOutput(images=[photo()], audios=SOUND), "rate of this sound"),
     "sound beside latents": (LTX2PipelineOutput(frames=None, audio=torch.zeros(1, 2, 99)), "rate of this sound"),
-    "mesh": (ShapEPipelineOutput(images=[MESH]), "3-D"),
+    "parts of a mesh": (BaseOutput(verts=torch.rand(40, 3)), "3-D"),
     "neural field": (ShapEPipelineOutput(images=[object()]), "no picture"),
     "waveform": ({"waveform": SOUND}, "rate of this sound"),
     "numbers of a sound": ({"audio": [0.0, 0.5]}, "rate of this sound"),

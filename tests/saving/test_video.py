@@ -160,7 +160,7 @@ def test_the_unlabelled_frames_that_were_there_before_are_another_film(tmp_path:
     assert not read_label(tmp_path / "plain.mp4").found
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v", ".mkv", ".webm"])
 @pytest.mark.parametrize("fps", [24, 23.976, 60])
 def test_save_writes_films_at_any_rate(suffix: str, fps: float, tmp_path: Path, command: Command) -> None:
     path = save(film(6), tmp_path / f"river{suffix}", fps=fps, provider=ACME)
@@ -203,6 +203,76 @@ def test_the_label_is_legible_after_encoding(
         assert last >= 0.9 * height
 
 
+# --- sound ------------------------------------------------------------------------------------------------------------
+
+
+def tone(rate: int, *shape: int) -> Any:
+    """A second and a half of it."""
+    count = 3 * rate // 2
+    wave = 0.4 * np.sin(2 * np.pi * 440 * np.arange(count) / rate)
+    return np.broadcast_to(wave[:, None] if shape == (-1, 2) else wave, [count if n < 0 else n for n in shape])
+
+
+def heard(path: Path, command: Command) -> Any:
+    raw = command("ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", "48000", "-")
+    return np.frombuffer(raw, np.float32)
+
+
+SOUNDS: dict[str, Callable[[], tuple[Any, int]]] = {
+    "stereo": lambda: (tone(48_000, 2, -1).astype(np.float32), 48_000),
+    "samples first, a rate that no encoder has": lambda: (tone(11_000, -1, 2).astype(np.float32), 11_000),
+    "integers": lambda: ((tone(22_050, -1) * 32767).astype(np.int16), 22_050),
+    "a tensor": lambda: (torch.from_numpy(tone(16_000, 1, -1).copy()), 16_000),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_save_with_sound(suffix: str, kind: str, tmp_path: Path, command: Command) -> None:
+    samples, rate = SOUNDS[kind]()
+    path = save(film(36), tmp_path / f"river{suffix}", fps=24, audio=samples, rate=rate, provider=ACME)
+    reading = read_label(path)
+    assert reading.conforms, reading.defects
+    shown = decoded(path, command)
+    assert len(shown) == 36
+    assert all(map(shows, shown))
+    sound = heard(path, command)
+    # The tone is in step, and the label follows it.
+    loud = np.abs(sound[:48_000]).max()
+    assert 0.3 < loud < 0.7  # of two channels more
+    assert int(np.argmax(np.abs(sound) > 0.1)) < 0.08 * 48_000
+    (rhythm,) = aigc_hooks.find_rhythm(sound, 48_000)
+    assert 1.5 < rhythm.start < 2.0
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("sound", ["none", "start"])
+def test_sound_is_labelled_as_the_settings_say(sound: str, tmp_path: Path, command: Command) -> None:
+    provider = Provider(producer="acme", video=VideoStyle(sound=sound))
+    path = save(film(36), tmp_path / "river.mp4", fps=24, audio=tone(16_000, -1), rate=16_000, provider=provider)
+    found = aigc_hooks.find_rhythm(heard(path, command), 48_000)
+    assert [rhythm.start < 0.5 for rhythm in found] == ([True] if sound == "start" else [])
+    assert read_label(path).conforms
+
+
+def test_sound_that_no_film_holds(tmp_path: Path) -> None:
+    old = tmp_path / "river.mp4"
+    old.write_bytes(b"old")
+    with pytest.raises(UnsupportedCarrierError, match="no sound"):
+        save(film(), tmp_path / "river.gif", fps=24, audio=tone(16_000, -1), rate=16_000, provider=ACME)
+    with pytest.raises(UnsupportedCarrierError, match="has 4"):
+        save(film(), old, fps=24, audio=tone(16_000, 4, -1), rate=16_000, provider=ACME)
+    for more in ({"fps": 24, "audio": tone(16_000, -1)}, {"audio": tone(16_000, -1), "rate": 16_000}):
+        with pytest.raises(TypeError, match="audio=…, rate=…"):
+            save(film(), old, provider=ACME, **more)
+    with pytest.raises(TypeError, match="audio=…, rate=…"):
+        save(film(), old, fps=24, rate=16_000, provider=ACME)
+    with pytest.raises(LabelError):
+        save(film(), old, fps=24, audio=np.zeros((0,), np.float32), rate=16_000, provider=ACME)
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
 def test_ocr_reads_it(tmp_path: Path, command: Command) -> None:
     path = save(film(3, 1280, 720), tmp_path / "river.mp4", fps=24, crf=28, provider=ACME)
     frame = decoded(path, command)[0][600:, 900:]
@@ -222,6 +292,47 @@ def test_odd_sizes_and_one_frame(tmp_path: Path, command: Command) -> None:
         export_to_video(frames, str(tmp_path / "exported.mp4"), fps=24)
         assert read_label(tmp_path / "exported.mp4").conforms
         assert shows(decoded(tmp_path / "exported.mp4", command)[0])
+
+
+# --- without imageio ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["pictures", "arrays"])
+def test_opencv_in_the_place_of_imageio(
+    kind: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("diffusers.utils.export_utils.is_imageio_available", lambda: False)
+    frames = label(film(70), fps=10, provider=OPENING)
+    own = read_label(frames[0]).label
+    before = [frame.tobytes() for frame in frames]
+    given = frames if kind == "pictures" else list(np.stack(frames).astype(np.float32) / 255)
+    path = tmp_path / "river.mp4"
+    with caplog.at_level("INFO", "aigc_hooks.audit"):
+        assert export_to_video(given, str(path), fps=30) == str(path)
+    assert read_label(path).conforms
+    assert read_label(path).label == own
+    assert own is not None
+    assert key(path, command)["ProduceID"] == own.produce_id
+    assert '"places": [".mp4 file"]' in caplog.text
+    shown = [shows(frame) for frame in decoded(path, command)]
+    assert shown[:60] == [True] * 60
+    assert not any(shown[60:])
+    assert [frame.tobytes() for frame in frames] == before
+    plain = film(4)
+    export_to_video(plain, str(tmp_path / "plain.mp4"), fps=30)
+    assert not read_label(tmp_path / "plain.mp4").found
+    chosen = Path(export_to_video(frames[:4], fps=30))
+    try:
+        assert read_label(chosen).label == own
+    finally:
+        chosen.unlink()
+
+
+def test_opencv_writes_nothing_that_could_not_hold_the_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diffusers.utils.export_utils.is_imageio_available", lambda: False)
+    with pytest.raises(UnsupportedCarrierError, match="no place"):
+        export_to_video(label(film(4), fps=30, provider=ACME), str(tmp_path / "river.mpg"), fps=30)
+    assert not list(tmp_path.iterdir())
 
 
 # --- an opening, and the rate that only the export knows ------------------------------------------------------------
