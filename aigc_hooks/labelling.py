@@ -444,7 +444,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         raise LabelError("no plugin made a label", stage="make_label")
     if known is None:
         _check_made(made, settings)
-        room.sign(artifact, made, settings)
+    room.sign(artifact, made, settings)
     artifact.places.append(f"{reading.carrier} file")
     record(artifact, "labelled", settings, "the implicit label alone")
     return put_signed(path, output or path, artifact.label or made, settings)
