@@ -475,7 +475,7 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         raise LabelError("no plugin made a label", stage="make_label")
     if known is None:
         _check_made(made, settings)
-        room.sign(artifact, made, settings)
+    room.sign(artifact, made, settings)
     artifact.places.append(f"{reading.carrier} file")
 
     def recorded(whole: Label) -> None:

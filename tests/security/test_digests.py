@@ -482,3 +482,16 @@ def test_a_label_by_others_makes_way_before_the_content_is_signed(provider: Prov
         label_metadata(tmp_path / name, None, provider)
         found = verify(tmp_path / name, provider=provider)
         assert (found.status, found.content) == ("intact", "intact"), (name, found.reasons)
+
+
+def test_an_own_label_without_signature_is_signed(provider: Provider, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text("<!doctype html>\n<p>a")
+    label_metadata(path, None, Provider(producer="acme"))
+    number = read_label(path).label.produce_id  # type: ignore[union-attr]
+    label_metadata(path, None, provider)
+    once = path.read_bytes()
+    found = verify(path, provider=provider)
+    assert (found.status, found.content, found.label.produce_id) == ("intact", "intact", number)  # type: ignore[union-attr]
+    label_metadata(path, None, provider)
+    assert path.read_bytes() == once
