@@ -70,6 +70,9 @@ def _steps(part: Any, rate: int, begin: int, count: int) -> Any:
     """The energy of so many steps."""
     import numpy
 
+    if rate % 100 == 0:  # each has as many samples, as at most rates
+        frames = part[begin : begin + count * (rate // 100)].reshape(count, -1)
+        return numpy.einsum("ij,ij->i", frames, frames)
     edges = numpy.round(numpy.arange(count + 1) * (_STEP * rate)).astype(numpy.intp)
     piece = part[begin : begin + edges[-1]]
     return numpy.add.reduceat(piece * piece, edges[:-1])
