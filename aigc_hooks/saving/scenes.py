@@ -92,7 +92,7 @@ def exported(mesh: Any, path: str | os.PathLike[str] | None, suffix: str, write:
     with tempfile.TemporaryDirectory(prefix=".aigc-", dir=target.parent) as folder:
         raw = Path(folder, f"mesh{suffix}")
         write(str(raw))
-        put(raw, target, found[0], durable=False)  # nor does who wrote it wait for the disk
+        put(raw, found[0], target)  # nor does who wrote it wait for the disk
     form = suffix.removeprefix(".").upper()
     record = AuditRecord.now("labelled", "scene", source="save", label=found[0], places=[f"{form} file"])
     hooks(found[1]).audit(record, found[1])

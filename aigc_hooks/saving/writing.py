@@ -58,9 +58,9 @@ def write_label(
     return target
 
 
-def put(path: Path, label: Label) -> None:
+def put(path: Path, label: Label, output: Path | None = None) -> None:
     """``write_label`` to a file that was just written, without waiting until the disk has it."""
-    _write(path, path, label, refuse_foreign, "raise", durable=False)
+    _write(path, output or path, label, refuse_foreign, "raise", durable=False)
 
 
 Finish = Callable[[Label, BinaryIO, Path], Label]
