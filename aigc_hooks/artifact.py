@@ -21,7 +21,7 @@ class Artifact:
     Attributes:
         content: The live object: a PIL image, an array, a tensor, a string. A stage may replace it by one of the same
             kind.
-        modality: ``"image"``, ``"text"``, ``"audio"``, ``"video"`` or ``"scene"`` (a mesh).
+        modality: ``"image"``, ``"text"``, ``"audio"``, ``"video"``, ``"scene"`` (a mesh) or, of a file, ``"document"``.
         source: What made it, such as the name of a pipeline class; empty if unknown.
         label: The implicit label, once ``aigc_make_label`` has made it.
         places: Where labels were put, such as ``"pixels"``; the audit record lists them.

@@ -216,7 +216,7 @@ def label(
     exclude: Exclude = None,
     processes: Jobs = None,
 ) -> None:
-    """Label pictures, texts, sounds and films, for people and in their metadata (添加标识).
+    """Label pictures, texts, documents, sounds and films, for people and in their metadata (添加标识).
 
     Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
     label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON

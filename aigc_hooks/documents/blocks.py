@@ -141,7 +141,8 @@ def _known(
     """The label of ours that stands where one is wanted, as it is wanted."""
     edge = _edge(map, blocks, place)
     for mark in marks:
-        raw = map.data[mark.start : mark.stop]
+        # An office program may move how all of a paragraph looks to the paragraph.
+        raw = map.raw(mark.block) if mark.is_alone else map.data[mark.start : mark.stop]
         if mark.block is not edge or mark.text != sign.words or not dialect.legible(raw, sign.corner):
             continue
         if mark.is_alone or (sign.corner and not (mark.before if place == "start" else mark.after).strip()):

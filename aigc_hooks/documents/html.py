@@ -115,7 +115,7 @@ class _Outline:
                 self._hiding[tag.closes] -= 1
             if tag.closes in ("body", "html"):
                 self._ends[tag.closes] = tag.start, self._hidden()
-            if tag.closes in _TEXTS:
+            if tag.closes in _TEXTS and (not self.labels or self.labels[-1].stop != tag.stop):
                 closers = [tag]
             self._cut = tag.cut
             before = tag
@@ -160,8 +160,11 @@ class _Outline:
                 self._searching = False
 
     def _look_for_labels(self, tag: Tag) -> None:
-        if self._open is not None and tag.closes == self._open.name:
+        if tag.name == "body" or tag.closes in ("body", "html"):
+            self._open = None  # an element of ours holds words, and no end of a page
+        elif self._open is not None and tag.closes == self._open.name:
             self.labels.append(_Label(self._open.start, tag.stop))
+            del self._runs[bisect_left(self._runs, self._open.start) :]  # its words are none of the page's
             self._open = None
         elif tag.name in ("p", "sup") and ATTRIBUTE in self._page.text[tag.start : tag.stop]:
             self._open = tag

@@ -50,14 +50,15 @@ def edited(read: Callable[[str], bytes], name: str, provider: Provider) -> dict[
     wanted = {{"start": first, "end": last}[place][0] for place in places_of(provider)}
     cuts = {}
     for part, map in dict((first, last)).items():
-        label = _box(map, sign_of(provider), width, height) if part in wanted else b""
-        cuts[part] = _put(map, label)
+        sign = sign_of(provider) if part in wanted else None
+        if sign is None or not _stands(map, sign):
+            cuts[part] = _put(map, _box(map, sign, width, height) if sign is not None else b"")
     return cuts
 
 
 def _maps(read: Callable[[str], bytes], parts: list[str]) -> Iterator[tuple[str, Map]]:
     for part in parts:
-        yield part, Map(read(part), f"the part {part!r}", 6)
+        yield part, Map(read(part), f"the part {part!r}", 6, ("t",))
 
 
 def _parts(read: Callable[[str], bytes], name: str, show: Map) -> list[str]:
@@ -81,12 +82,28 @@ def _is_shown(map: Map) -> bool:
     return map.root.get("show") not in ("0", "false")
 
 
-def _put(map: Map, label: bytes) -> list[Cut]:
-    tree = map.path("sld", "cSld", "spTree")
-    shapes = [child for child in tree.children if child.name != "extLst"]
+def _stands(map: Map, sign: Sign) -> bool:
+    """Whether the label of ours is there, as we or another program wrote it: over all else, in its own colours."""
+    shapes = _shapes(map)
     own = [shape for shape in shapes if _name(shape).startswith(MARK)]
-    if label and len(own) == 1 and own[0] is shapes[-1] and map.raw(own[0]) == label:
-        return []
+    raw = map.raw(own[-1]) if own else b""
+    lawful = INK.encode() in raw and PAPER.encode() in raw.upper() and b"hidden=" not in raw
+    return (
+        len(own) == 1
+        and own[0] is shapes[-1]
+        and own[0].text == sign.words
+        and lawful
+        and ((b'baseline="3' in raw) is sign.corner)
+    )
+
+
+def _shapes(map: Map) -> list[Element]:
+    return [child for child in map.path("sld", "cSld", "spTree").children if child.name != "extLst"]
+
+
+def _put(map: Map, label: bytes) -> list[Cut]:
+    tree, shapes = map.path("sld", "cSld", "spTree"), _shapes(map)
+    own = [shape for shape in shapes if _name(shape).startswith(MARK)]
     cuts = [Cut(shape.start, shape.stop, b"") for shape in own]
     if label:
         at = shapes[-1].stop if shapes else tree.inner

@@ -131,6 +131,14 @@ def test_another_wording_replaces_ours(provider: Provider, tmp_path: Path) -> No
     assert Text(path.read_text(encoding="utf-8")).found == ["人工智能合成 <&>", "春眠", "不觉晓"]
 
 
+def test_a_corner_mark_replaces_a_notice_in_the_paragraph_before(provider: Provider, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text(PAGES["whole"], encoding="utf-8")
+    label(path, provider=provider)
+    label(path, provider=provider, text={"mark": "corner"})
+    assert "不觉晓<sup" in path.read_text(encoding="utf-8")
+
+
 def test_a_text_that_was_labelled_before_it_became_a_page(provider: Provider, tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     inside = label("<p>春</p>", provider=provider, text={"markup": "html"})
