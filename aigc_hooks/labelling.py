@@ -68,7 +68,9 @@ def label(
             A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
             GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
             no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed. A
-            sound file keeps its format and its tags; one that is stored with losses is encoded anew.
+            sound file keeps its format and its tags; one that is stored with losses is encoded anew. A film keeps its
+            container and its codecs; its pictures are encoded anew where they show the label, and its sound where
+            ``video.track`` is ``"label"``.
             With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
             is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
             ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
