@@ -1,8 +1,9 @@
 """Films on disk: the visible label is burnt into their pictures, everything else is copied (GB 45438-2025, 5.4).
 
-The pictures are decoded, drawn on and encoded anew in their own codec, size, depth, colours and times. Sound,
-subtitles, chapters, attachments and titles are copied packet by packet; the rotation and the shape of pixels stay told
-as they were. Where the settings ask for it, the sound gets its own label (5.3), and its tracks are encoded anew too.
+The pictures are decoded, drawn on and encoded anew in their own codec, size, depth, colours and times; where the label
+is shown for a while only, no more of them than that, if the codec allows it. Sound, subtitles, chapters, attachments
+and titles are copied packet by packet; the rotation and the shape of pixels stay told as they were. Where the settings
+ask for it, the sound gets its own label (5.3), and its tracks are encoded anew too.
 """
 
 from __future__ import annotations

@@ -31,9 +31,6 @@ def _time(rows: Rows, folder: Path) -> None:
     def drawn() -> None:
         subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", path, "-vf", text, *_SAME, theirs], check=True)
 
-    def copied() -> None:
-        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", path, "-c", "copy", theirs], check=True)
-
     def burnt(coverage: str) -> None:
         aigc_hooks.label(path, output=ours, producer="benchmark", video={"coverage": coverage})
 
