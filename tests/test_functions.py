@@ -289,8 +289,8 @@ def test_a_decorator_takes_settings() -> None:
 
 
 def test_wrong_uses_say_what_to_do() -> None:
-    with pytest.raises(ConfigError, match="kind = 'video': a function makes 'text' or 'image'"):
-        wrap(answer, kind="video", provider=ACME)
+    with pytest.raises(ConfigError, match="kind = 'film': a function makes 'text' or 'image'"):
+        wrap(answer, kind="film", provider=ACME)
     with pytest.raises(TypeError, match=r"@wrap\(kind='text'\)"):
         wrap(provider=ACME)
     with pytest.raises(AdapterNotFoundError, match=r"wrap\(function, kind='text'\)"):

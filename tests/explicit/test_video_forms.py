@@ -47,8 +47,6 @@ LABELLED: dict[str, Callable[[], Any]] = {
     "three frames of three channels, either way": lambda: np.moveaxis(array(), -1, 1),
     "a tensor with channels last": lambda: torch.from_numpy(array()),
     "a tensor with channels before frames": lambda: tensor().repeat(2, 1, 1, 1).swapaxes(0, 1).contiguous(),
-        np.moveaxis(np.tile(array(), (2, 1, 1, 1)), -1, 0).copy()
-    ),
     "mirrored": lambda: array()[:, :, ::-1],
     "every second row": lambda: np.repeat(array(), 2, 1)[:, ::2],
     "of Fortran": lambda: np.asfortranarray(array()),
