@@ -9,9 +9,11 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+import mutagen.apev2
 import pytest
 from PIL import Image
 
@@ -161,6 +163,44 @@ def test_what_else_stands_in_a_comment_stays(tmp_path: Path) -> None:
     assert len(read_label(path).findings) == 1
     with Image.open(path) as image:
         assert image.info["Comment"] == "caf\u00e9  at noon"
+
+
+@pytest.mark.parametrize("trailing", [b"", b"TAG" + bytes(125)])
+@pytest.mark.parametrize("titled", [False, True])
+def test_ape_tags(titled: bool, trailing: bytes, tmp_path: Path, command: Callable[..., bytes]) -> None:
+    path = tmp_path / "sound.mp3"
+    command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1:r=44100", path)
+    sound = path.read_bytes().partition(b"\xff\xfb")[2]  # behind the ID3 tag
+    tag = mutagen.apev2.APEv2()
+    tag["AIGC"] = BARE
+    if titled:
+        tag["Title"] = "a title"
+    tag.save(path)
+    tagged = path.read_bytes()
+    path.write_bytes(tagged + trailing)
+    (finding,) = read_label(path).findings
+    assert finding.label is not None
+    assert finding.label.to_json() == BARE
+    assert (finding.place, finding.defects) == (
+        "APEv2 AIGC",
+        ("the guide has an ID3v2 frame here, not an APEv2 tag",),
+    )
+    label = Label(content_producer="acme", produce_id="8", content_propagator="acme", propagate_id="8")
+    write_label(path, label)
+    (finding,) = read_label(path).findings
+    assert (finding.label, finding.defects) == (label, ())
+    made = path.read_bytes()
+    assert sound in made
+    assert made.endswith(trailing)
+    assert BARE.encode() not in made
+    if titled:
+        path.write_bytes(made[: len(made) - len(trailing)])
+        assert dict(mutagen.apev2.APEv2(path)) == {"Title": "a title"}
+    else:
+        assert b"APETAGEX" not in made
+    for cut in range(1, 200):  # a tag that is cut is no tag
+        path.write_bytes(tagged[:-cut])
+        assert len(read_label(path).findings) <= 1
 
 
 def test_a_prompt_about_labels_is_none(tmp_path: Path) -> None:
