@@ -83,11 +83,11 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
 
 def known_carrier(head: bytes, path: str | os.PathLike[str] | None) -> Carrier | None:
     """The carrier of a file that begins with some bytes; its name tells of those that may begin with anything."""
-    suffix = "" if path is None else PurePath(os.fsdecode(path)).suffix.lower()
-    carriers = hooks().carriers
-    return next((carrier for carrier in carriers if carrier.sniff(head)), None) or next(
-        (carrier for carrier in _NAMED if head and suffix in carrier.suffixes), None
-    )
+    known = next((carrier for carrier in hooks().carriers if carrier.sniff(head)), None)
+    if known is not None or path is None or not head:
+        return known
+    suffix = PurePath(os.fsdecode(path)).suffix.lower()
+    return next((carrier for carrier in _NAMED if suffix in carrier.suffixes), None)
 
 
 def carrier_of(path: Path) -> Carrier | None:

@@ -18,7 +18,10 @@ _DEFECTS = tuple(
     (id, re.compile(pattern))
     for id, pattern in (
         ("M-09", r"element 'ReservedCode[12]' is missing|ReservedCode[12] is misspelt"),
-        ("M-13", r"encoded twice|encoded in Base64|is compressed"),
+        (
+            "M-13",
+            r"encoded twice|encoded in Base64|is compressed|percent-encoded|quotes of the JSON|single quotes|is UTF-16",
+        ),
         (
             "M-14",
             r"wrapp|asks for the object inside|asks for the bare object|stands before the JSON|other text follows",

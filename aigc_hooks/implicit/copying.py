@@ -11,6 +11,7 @@ from aigc_hooks.errors import CarrierError
 
 _PIECE = 1 << 20
 _BLOCK = 4096
+_WORTH_SHARING = 16 << 20  # what is shorter is read and written faster, where nothing can be shared
 
 
 class Edit(NamedTuple):
@@ -82,14 +83,14 @@ def copy(source: BinaryIO, target: BinaryIO, start: int, count: int | None = Non
 def _by_the_system(source: BinaryIO, target: BinaryIO, start: int, count: int | None) -> int:
     """Copies between two files on disk what they may share there; returns how many bytes.
 
-    Only blocks that lie alike in both files can be shared. For others, the system's way is slower than reading and
+    Only blocks that lie alike in both files can be shared. Where none are, the system's way is slower than reading and
     writing.
     """
     position = target.tell()
     try:
         one, other = source.fileno(), target.fileno()
         left = os.fstat(one).st_size - start if count is None else count
-        if left < 2 * _PIECE or (position - start) % _BLOCK or not hasattr(os, "copy_file_range"):
+        if left < _WORTH_SHARING or (position - start) % _BLOCK or not hasattr(os, "copy_file_range"):
             return 0
         target.flush()
         done = -start % _PIECE

@@ -8,7 +8,9 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
+from urllib.parse import unquote
 
 from aigc_hooks.artifact import Finding, RawLabel
 from aigc_hooks.implicit.bounds import MAX_TEXT
@@ -36,9 +38,19 @@ _MOST_IN_A_TEXT = 100
 _MISSPELT = {"reservecode1": "reserved_code1", "reservecode2": "reserved_code2"}
 
 # What tells a label from any other text in places made for free text; the last is an old form of one platform.
-_LABEL_LIKE = re.compile(r'\\?"(?:AIGC|ContentProducer|ProduceID|ServiceProvider)\\?"\s{0,9}:')
+_LABEL_LIKE = re.compile(
+    r"""(?:\\?"|'|&quot;)(?:AIGC|ContentProducer|ProduceID|ServiceProvider)(?:\\?"|'|&quot;)\s{0,9}:"""
+)
 _PREFIX = re.compile(rf"{FIELD_NAME}\W{{0,3}}(?=\{{)")
-_OBJECT_LIKE = re.compile(rb'AIGC[^\w{<>]{0,4}(?=\{)|(?=\{\s{0,9}\\?"(?:AIGC|Label|ContentProducer)\\?"\s{0,9}:)')
+_BEGIN = rf"(?:{FIELD_NAME}\W{{0,3}})?"
+_QUOTED_FOR_ADDRESSES = re.compile(rf"{_BEGIN}%7B", re.I)
+_QUOTED_FOR_PAGES = re.compile(rf"{_BEGIN}\{{\s{{0,9}}&(?:quot|#34|#x22|apos|#39);", re.I)
+_QUOTED_FOR_PROGRAMS = re.compile(rf'{_BEGIN}\{{\s{{0,9}}\\"')
+_SINGLE_QUOTED = re.compile(rf"{_BEGIN}\{{\s{{0,9}}'")
+_IN_SINGLE_QUOTES = re.compile(r"'([^'\"\\]*)'")
+_OBJECT_LIKE = re.compile(
+    rb"""AIGC[^\w{<>]{0,4}(?=\{)|(?=\{\s{0,9}(?:\\?"|')(?:AIGC|Label|ContentProducer)(?:\\?"|')\s{0,9}:)"""
+)
 
 
 def parse(raw: RawLabel, wrapped: bool | None = None) -> Finding:
@@ -142,6 +154,7 @@ def _json(text: str, defects: list[str]) -> Any:
             defects.append("the JSON is encoded in Base64; the standard asks for plain text")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise ValueError(f"neither JSON nor Base64 of it: {error}") from error
+    text = _plain(text, defects)
     start = None if text.startswith("{") else _PREFIX.match(text)
     if start:
         defects.append(f"{start.group()!r} stands before the JSON object")
@@ -155,6 +168,23 @@ def _json(text: str, defects: list[str]) -> Any:
     if text[end:].strip("\0 \t\r\n"):
         defects.append("other text follows the JSON value")
     return value
+
+
+def _plain(text: str, defects: list[str]) -> str:
+    """The text without the escapes of what it was copied from, such as a page, an address or a program."""
+    if _QUOTED_FOR_ADDRESSES.match(text):
+        defects.append("the JSON is percent-encoded; the standard asks for plain text")
+        text = unquote(text)
+    if _QUOTED_FOR_PAGES.match(text):
+        defects.append("the quotes of the JSON are written as HTML entities")
+        text = unescape(text)
+    if _QUOTED_FOR_PROGRAMS.match(text):
+        defects.append("the quotes of the JSON are escaped")
+        text = text.replace('\\"', '"').replace("\\\\", "\\")
+    if _SINGLE_QUOTED.match(text):
+        defects.append("the JSON has single quotes")
+        text = _IN_SINGLE_QUOTES.sub(r'"\1"', text)
+    return text
 
 
 class _RepeatedKeyError(Exception):

@@ -1,4 +1,10 @@
-"""JPEG and MPO: the label in the XMP packet of an APP1 segment, or in Exif UserComment (TC260-PG-20259A)."""
+"""JPEG and MPO: the label in the XMP packet of an APP1 segment, or in Exif UserComment (TC260-PG-20259A).
+
+Both are read; XMP alone is written, in every format. UserComment is the guide's second way (Annex B), for programs that
+write no XMP, and one label a file is the rule (GB 45438-2025, 6.1 c), so that to write it as well would break that. It
+would serve nobody instead: whoever knows the label reads XMP, while cameras and editors keep remarks of their own in
+UserComment, and a new entry moves the maker notes behind it, whose offsets nobody can mend.
+"""
 
 from __future__ import annotations
 

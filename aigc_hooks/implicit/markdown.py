@@ -185,6 +185,8 @@ def decoded(data: bytes, *, whole: bool = True) -> str:
 
 def _sniff(head: bytes) -> bool:
     mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
+    if not mark and not head.startswith(b"---"):
+        return False  # as of nearly every file: to decode pixels as text would take longer than to read their label
     return bool(OPENING.match(head[len(mark) :].decode(BOMS.get(mark, "utf-8"), "replace")))
 
 

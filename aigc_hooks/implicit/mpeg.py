@@ -1,7 +1,7 @@
 """MP3 and AAC in ADTS frames: the label in an ID3v2 tag before the frames (TC260-PG-202510A).
 
-Of AAC no guide is known that says where: this place is ours, for ffmpeg and players read titles there or skip it. Tags
-at the end of a file (ID3v1, APEv2) are copied and not searched.
+Of AAC no guide is known that says where: this place is ours, for ffmpeg and players read titles there or skip it. An
+APEv2 tag at the end of a file loses a label that stands in it; an ID3v1 tag has no room for one, and is copied.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
-from aigc_hooks.implicit import flac, id3
+from aigc_hooks.implicit import ape, flac, id3
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.parts import Part
@@ -37,6 +37,8 @@ def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
         yield from id3.manifests(tag)
     if head == flac.MAGIC:
         yield from flac.find(source, after)
+    else:
+        yield from ape.find(source, after)
 
 
 def content(source: Source) -> Iterator[Part]:
@@ -61,6 +63,10 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         return
     if not tags:
         target.write(id3.made(text))
+    if edit := ape.without(source, after):
+        copy(stream, target, after, edit.start - after)
+        target.write(edit.data)
+        after = edit.end
     copy(stream, target, after)
 
 

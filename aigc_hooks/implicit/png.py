@@ -8,10 +8,10 @@ from struct import Struct
 from typing import BinaryIO, NamedTuple
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
-from aigc_hooks.implicit import exif, xmp
+from aigc_hooks.implicit import exif, field, xmp
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_PARTS, MAX_TEXT, Source, reader
 from aigc_hooks.implicit.copying import Edit, splice
-from aigc_hooks.implicit.field import meant
+from aigc_hooks.implicit.field import meant, resembles
 from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
 
@@ -22,6 +22,8 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 """Keyword of the chunk with the XMP packet."""
 
 _MAX_KEYWORD = 79
+_WORDS = (b"AIGC", b"ContentProducer", b"ProduceID")
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = Struct(">I4s")
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
 _PIXELS = {b"IDAT", b"fcTL", b"IEND"}  # or what stands before them
@@ -109,7 +111,7 @@ def _text(source: Source, chunk: _Chunk) -> _Text | None:
     keyword = name.decode("latin-1")
     is_packet = keyword.lower() == XMP_KEYWORD.lower()
     if not zero or not (is_packet or FIELD_NAME in keyword.upper()):
-        return None
+        return _free_text(source, chunk, keyword) if zero and length <= MAX_TEXT else None
     data = source.payload(offset + 8, length, f"{kind} chunk")
     defects: list[str] = []
     crc = int.from_bytes(source.read(offset + 8 + length, 4), "big")
@@ -125,13 +127,29 @@ def _text(source: Source, chunk: _Chunk) -> _Text | None:
     return _Text(keyword, is_packet, body, f"PNG {kind} {expected}", tuple(defects))
 
 
+def _free_text(source: Source, chunk: _Chunk, keyword: str) -> _Text | None:
+    """What a chunk with another keyword says, such as a comment, if it is not compressed and meant as a label."""
+    kind = chunk.kind.decode()
+    body = source.payload(chunk.start + 8, chunk.length, f"{kind} chunk")[len(keyword) + 1 :]
+    # Words first: programs put megabytes of their own JSON there.
+    if kind == "zTXt" or not any(word in body for word in _WORDS) or not resembles(_characters(body)):
+        return None
+    if kind == "iTXt":
+        if body[:1] != b"\0":
+            return None
+        body = body[2:].split(b"\0", 2)[-1]  # flag, method, language tag, translated keyword
+    defect = f"the label is text with the keyword {keyword!r}, a place that the guides do not name"
+    return _Text(keyword, False, body, f"PNG {kind} {keyword}", (defect,))
+
+
 def _labels(text: _Text) -> Iterator[RawLabel]:
     """The labels in one text chunk."""
     if text.is_packet:
         for raw in xmp.find(text.body, text.place):
             yield RawLabel(raw.place, raw.text, (*text.defects, *raw.defects)) if text.defects else raw
     elif meant(text.keyword, characters := _characters(text.body)):
-        yield RawLabel(text.place, characters, text.defects)
+        wide = ("the text is UTF-16, which PNG does not have",) if text.body.startswith(_WIDE) else ()
+        yield RawLabel(text.place, characters, (*text.defects, *wide))
 
 
 def _body(source: Source, offset: int, kind: str, data: bytes, defects: list[str], limit: int) -> bytes:
@@ -162,6 +180,8 @@ def _body(source: Source, offset: int, kind: str, data: bytes, defects: list[str
 def _characters(data: bytes) -> str:
     """Text as tools write it: UTF-8, or Latin-1 as the PNG specification has it for tEXt."""
     data = data[: MAX_TEXT + 4]
+    if data.startswith(_WIDE):
+        return data.decode("utf-16", "replace")
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -185,8 +205,7 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             if packet is None and found.is_packet:
                 packet = chunk, found
             elif any(_labels(found)):
-                kept = _itxt(xmp.cleaned(found.body)) if found.is_packet else b""
-                edits.append(Edit(chunk.start, chunk.end, kept))
+                edits.append(Edit(chunk.start, chunk.end, _without(source, chunk, found)))
     assert pixels is not None  # a file ends with IEND, or the walk over its chunks with an error
     made = xmp.labelled(packet[1].body if packet else b"", text)
     if packet is None:
@@ -196,6 +215,18 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     elif packet[1].defects or made != packet[1].body:
         edits.append(Edit(packet[0].start, packet[0].end, _itxt(made)))
     splice(stream, target, edits)
+
+
+def _without(source: Source, chunk: _Chunk, text: _Text) -> bytes:
+    """A text chunk that holds labels, without them; nothing where it was made for them, or nothing else is in it."""
+    if text.is_packet:
+        return _itxt(xmp.cleaned(text.body))
+    if FIELD_NAME in text.keyword.upper():
+        return b""
+    # Latin-1 keeps every byte of what else stands there.
+    rest = field.without(text.body.decode("latin-1")).encode("latin-1")
+    before = source.read(chunk.start + 8, chunk.length - len(text.body), "text chunk")
+    return _chunk(chunk.kind, before + rest) if rest else b""
 
 
 def _itxt(packet: bytes) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from aigc_hooks.artifact import RawLabel
 from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PACKET, MAX_TEXT
-from aigc_hooks.labels import FIELD_NAME, Label
+from aigc_hooks.labels import FIELD_NAME, KEYS, Label
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -46,6 +48,7 @@ _MAX_NODES = 500_000
 # lxml looks an attribute up by walking all of its element's.
 _MAX_ATTRIBUTES = 2000
 _MAX_GUESSES = 50
+_MAX_HELD = 50  # elements of a structure
 _GUESS = re.compile(
     rf"{FIELD_NAME}(?:\s[^<>]{{0,2000}})?>([^<]{{1,{MAX_TEXT}}})"  # an element
     rf"|{FIELD_NAME}\s{{0,9}}=\s{{0,9}}\"([^\"]{{1,{MAX_TEXT}}})\""  # an attribute
@@ -263,11 +266,23 @@ def _properties(root: _Element) -> Iterator[_Property]:
     for element in root.iter("*"):
         parent = element.getparent()
         if "aigc" in _local(element.tag):
-            text = "".join(element.itertext("*"))
+            text = _value(element)
             yield from _property(element, None, element.tag, text, parent is not None and _is_description(parent))
         for name in map(str, element.attrib):
             if "aigc" in _local(name):
                 yield from _property(element, name, name, str(element.get(name)), _is_description(element))
+
+
+def _value(element: _Element) -> str:
+    """The text of a property; one that is a structure, or has its value in an attribute, as JSON or that value."""
+    held = {_local_name(str(name)): str(value) for name, value in element.attrib.items()}
+    for inner in islice(element.iterdescendants("*"), _MAX_HELD):
+        held[_local_name(str(inner.tag))] = "".join(inner.itertext("*"))
+    elements = {name: value.strip() for name, value in held.items() if name in KEYS.values()}
+    if elements:
+        return json.dumps(elements, ensure_ascii=False)
+    text = "".join(element.itertext("*"))
+    return text if text.strip() else str(element.get(f"{{{_RDF}}}value", ""))
 
 
 def _property(element: _Element, attribute: str | None, name: str, text: str, described: bool) -> Iterator[_Property]:
@@ -285,10 +300,14 @@ def _property(element: _Element, attribute: str | None, name: str, text: str, de
         defects.append(f"the XMP property is named {local[:60]!r}, not {FIELD_NAME!r}")
     if not described:
         defects.append("the XMP property is not directly in an rdf:Description")
-    if attribute is None and len(element):
+    if attribute is None and (len(element) or (element.attrib and not (element.text or "").strip())):
         defects.append("the XMP property holds elements, not plain text")
     # One more than is parsed: the parser of the field sees that it is too long.
     yield _Property(element, attribute, text[: MAX_TEXT + 1], tuple(defects))
+
+
+def _local_name(name: str) -> str:
+    return name.rpartition("}")[2]
 
 
 def _local(name: str) -> str:
