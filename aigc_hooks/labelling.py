@@ -61,42 +61,42 @@ def label(
 ) -> Any:
     """Puts the visible label and the implicit label on generated content.
 
-        Labelling is idempotent: what this provider has already labelled is left as it is and keeps its produce id.
+    Labelling is idempotent: what this provider has already labelled is left as it is and keeps its produce id.
 
-        Args:
-            content: A text: a labelled one is returned, and one that is blank or one JSON document is left as it is. A PIL
-                image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``): labelled in
-                place. A list or tuple of them, nested or not. A path: the file is labelled in place or to ``output``.
-                A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
-                GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
-                no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed. A
-                sound file keeps its format and its tags; one that is stored with losses is encoded anew. A film keeps its
-            container and its codecs; its pictures are encoded anew where they show the label, and its sound where
-            ``video.track`` is ``"label"``. A document (HTML, DOCX, PPTX, ODT, EPUB, PDF) gets a notice or a corner mark
-            by the settings of ``text``, an SVG and a PDF whose pages are pictures the label of a picture, and all else
-            in it stays.
-                With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
-                is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
-                ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
-                With ``fps``, a list of pictures is the frames of one film, and so is an array (F,H,W,C) or a tensor
-                (F,C,H,W); a list of such, or (B,F,…), is several films. They are labelled in place.
-                A mesh (``verts``, ``faces`` and ``vertex_channels``, as ShapE makes) keeps its label until it is exported
-                or saved; what people see of it is for the viewer to show (``SceneLabel``).
-            provider: Name of a provider in the configuration, or a ``Provider``.
-            output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
-            rate: For sound: samples a second, 8,000 to 192,000.
-            fps: For films: frames a second at normal speed.
-            progress: For the path of a film: is told now and then how much of it is done, from 0 to 1. What it raises
-                stops the work, and the old file is as it was.
-            **overrides: Settings of ``Provider`` for this call.
+    Args:
+        content: A text: a labelled one is returned, and one that is blank or one JSON document is left as it is. A PIL
+            image, a NumPy array or torch tensor of pictures (layouts and ranges: ``explicit.array.draw``): labelled in
+            place. A list or tuple of them, nested or not. A path: the file is labelled in place or to ``output``.
+            A picture keeps its metadata. A text (``.txt``, ``.md``, ``.markdown``; UTF-8, UTF-16 with byte order mark,
+            GB18030) keeps every byte but the labels; Markdown gets the implicit label as front matter, plain text has
+            no place for one. A text that is blank or one JSON document is copied as it is and recorded as passed. A
+            sound file keeps its format and its tags; one that is stored with losses is encoded anew. A film keeps its
+        container and its codecs; its pictures are encoded anew where they show the label, and its sound where
+        ``video.track`` is ``"label"``. A document (HTML, DOCX, PPTX, ODT, EPUB, PDF) gets a notice or a corner mark
+        by the settings of ``text``, an SVG and a PDF whose pages are pictures the label of a picture, and all else
+        in it stays.
+            With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
+            is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
+            ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
+            With ``fps``, a list of pictures is the frames of one film, and so is an array (F,H,W,C) or a tensor
+            (F,C,H,W); a list of such, or (B,F,…), is several films. They are labelled in place.
+            A mesh (``verts``, ``faces`` and ``vertex_channels``, as ShapE makes) keeps its label until it is exported
+            or saved; what people see of it is for the viewer to show (``SceneLabel``).
+        provider: Name of a provider in the configuration, or a ``Provider``.
+        output: For a path only: where the labelled file goes; of a picture, its suffix chooses the format.
+        rate: For sound: samples a second, 8,000 to 192,000.
+        fps: For films: frames a second at normal speed.
+        progress: For the path of a film: is told now and then how much of it is done, from 0 to 1. What it raises
+            stops the work, and the old file is as it was.
+        **overrides: Settings of ``Provider`` for this call.
 
-        Returns:
-            The same object; for a text, the labelled text; for a path, the path of the labelled file.
+    Returns:
+        The same object; for a text, the labelled text; for a path, the path of the labelled file.
 
-        Raises:
-            LabelError: It could not be labelled; ``stage`` and ``plugin`` say where, and nothing was released.
-            ConfigError: A setting is missing or wrong.
-            CarrierError: The file cannot be read, or its format has no place for the label.
+    Raises:
+        LabelError: It could not be labelled; ``stage`` and ``plugin`` say where, and nothing was released.
+        ConfigError: A setting is missing or wrong.
+        CarrierError: The file cannot be read, or its format has no place for the label.
     """
     settings = resolve(provider, overrides)
     if isinstance(content, os.PathLike):
