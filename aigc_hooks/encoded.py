@@ -17,10 +17,11 @@ from aigc_hooks.codecs.opus import Opus
 from aigc_hooks.codecs.waves import PCM, WAV
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
 from aigc_hooks.implicit import mpeg, ogg
-from aigc_hooks.labelling import forgive, label, own_label, record, review, run
+from aigc_hooks.labelling import label
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import forgive, own_label, record, review, run
 from aigc_hooks.waiver import current, under
 
 _HEAD = 64

@@ -7,11 +7,12 @@ from typing import Any
 from aigc_hooks import films
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.carry import carry
+from aigc_hooks.contents import labelled_films
 from aigc_hooks.explicit.video import as_picture, opening
-from aigc_hooks.labelling import labelled_films, record, review, run
 from aigc_hooks.labels import Label
 from aigc_hooks.media import films_in
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import record, review, run
 
 
 class FilmStream:

@@ -10,17 +10,18 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from aigc_hooks.artifact import Call
+from aigc_hooks.contents import labelled, labelled_films
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, UnsupportedOutputError
 from aigc_hooks.explicit.video import check_fps
 from aigc_hooks.frames import FilmStream
 from aigc_hooks.iterators import LabelledAsyncStream, LabelledStream, text_splicer
-from aigc_hooks.labelling import labelled, labelled_films, review
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
 from aigc_hooks.splicing import aspliced, spliced
+from aigc_hooks.stages import review
 
 KINDS = ("text", "image", "audio", "video")
 """What ``wrap(function, kind=…)`` can be told that a function makes."""

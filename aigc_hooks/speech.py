@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aigc_hooks.artifact import Artifact
+from aigc_hooks.contents import labelled
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import labelled, review
 from aigc_hooks.media import is_samples, time_axis
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import review
 from aigc_hooks.waiver import current, under
 
 # Names under which mappings and records hold samples and their rate, across the libraries that speak.

@@ -11,10 +11,10 @@ from aigc_hooks.artifact import Artifact
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.errors import LabelError, ReviewRefused
 from aigc_hooks.explicit import text as explicit
-from aigc_hooks.labelling import forgive, record, review, run
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import forgive, record, review, run
 from aigc_hooks.waiver import current
 
 logger = logging.getLogger("aigc_hooks.streams")

@@ -10,7 +10,7 @@ from aigc_hooks.cli.samples import make
 from aigc_hooks.duties import evidence_html, evidence_pdf
 from aigc_hooks.duties.agreement import agreement
 from aigc_hooks.duties.evidence import Evidence
-from aigc_hooks.labelling import label_metadata
+from aigc_hooks.on_disk import label_metadata
 from aigc_hooks.provider import resolve
 from aigc_hooks.saving.atomic import replacing
 

@@ -19,7 +19,8 @@ from aigc_hooks.cli import screenshots
 from aigc_hooks.duties import evidence_pdf
 from aigc_hooks.duties.evidence import Sample
 from aigc_hooks.explicit.scene import SceneLabel
-from aigc_hooks.labelling import label, label_metadata, save
+from aigc_hooks.labelling import label, save
+from aigc_hooks.on_disk import label_metadata
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import read_label
 

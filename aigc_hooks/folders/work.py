@@ -19,7 +19,8 @@ from aigc_hooks.explicit.text import left_alone, shows_label
 from aigc_hooks.folders import remote
 from aigc_hooks.implicit import svg
 from aigc_hooks.implicit.markdown import TEXT
-from aigc_hooks.labelling import label, label_metadata
+from aigc_hooks.labelling import label
+from aigc_hooks.on_disk import label_metadata
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import carrier_of, read_stream

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
-from aigc_hooks.artifact import Carrier, Drawable, Finding, Reading
+from aigc_hooks.artifact import Carrier, Drawable, Reading
 from aigc_hooks.documents import families
 from aigc_hooks.documents.plan import Plan
 from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
@@ -61,11 +60,6 @@ class DocumentFile(Drawable):
                 f"for example {target.with_suffix(source.suffix).name!r}"
             )
         return cls(source, target, carrier, read_label(source), source.open("rb"))
-
-    @property
-    def findings(self) -> Sequence[Finding]:
-        """The implicit labels that it carries already."""
-        return self.reading.findings
 
     def __enter__(self) -> DocumentFile:
         return self
@@ -125,7 +119,7 @@ class DocumentFile(Drawable):
         if label is not None:
             refuse_foreign(self.source, self.reading, label)
         write = self.shown.write if self.shown is not None and self.drawn else None
-        done = label is None or [(found.label, found.defects) for found in self.findings] == [(label, ())]
+        done = label is None or [(found.label, found.defects) for found in self.reading.findings] == [(label, ())]
         if write is None and done and self.source.resolve() == self.target.resolve():
             return
         if write is not None or not done:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aigc_hooks.artifact import Drawable, Finding, Reading
+from aigc_hooks.artifact import Drawable, Reading
 from aigc_hooks.codecs import pyav
 from aigc_hooks.errors import AIGCHooksError, CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.overlay import Overlay
@@ -66,11 +66,6 @@ class Film(Drawable):
                 f"{source.name!r} and {target.name!r}; name both alike"
             )
         return cls(source, target, read_label(source), progress=progress)
-
-    @property
-    def findings(self) -> Sequence[Finding]:
-        """The implicit labels that it carries already."""
-        return self.reading.findings
 
     def draw(self, provider: Provider) -> list[str]:
         """Makes the labels for its pictures, and for its sound where the settings ask for one.

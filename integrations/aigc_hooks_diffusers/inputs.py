@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from aigc_hooks.artifact import Call
-from aigc_hooks.labelling import prepare
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
+from aigc_hooks.stages import prepare
 
 
 class Inputs:

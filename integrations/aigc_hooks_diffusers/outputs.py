@@ -12,11 +12,12 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import CodeType
 from typing import Any, cast
 
+from aigc_hooks.contents import beside_film, labelled, labelled_films
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import beside_film, forgive, labelled, labelled_films, passed
 from aigc_hooks.media import NO_PICTURE, channel_axis, films_in, is_array, is_mesh, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import labelled_sound
+from aigc_hooks.stages import forgive, passed
 from aigc_hooks_diffusers.inputs import Inputs
 from aigc_hooks_diffusers.sharing import is_of, models_of, speaking_rate
 

@@ -16,9 +16,9 @@ from typing import Any, Protocol, cast
 from aigc_hooks.artifact import Adapter, Call, Seam
 from aigc_hooks.duties.waiting import deferred
 from aigc_hooks.explicit.text import sign_of
-from aigc_hooks.labelling import prepare
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.splicing import Splicer, aspliced, spliced
+from aigc_hooks.stages import prepare
 from aigc_hooks.waiver import current
 from aigc_hooks_langchain import overrides
 from aigc_hooks_langchain.guard import astep, is_running, running, step

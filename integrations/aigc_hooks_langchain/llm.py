@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aigc_hooks.artifact import Artifact
-from aigc_hooks.labelling import record, run
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.splicing import Splicer
+from aigc_hooks.stages import record, run
 from aigc_hooks.streams import TextStream
 from aigc_hooks_langchain.calls import Below, Kind, cache_key
 from aigc_hooks_langchain.messages import RECORD, structured

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
-from aigc_hooks.labelling import forgive, label
+from aigc_hooks.labelling import label
 from aigc_hooks.provider import Provider
+from aigc_hooks.stages import forgive
 
 # Types of content blocks that hold media, across the formats of langchain-core and of providers' integrations, with the
 # kind of each; "media" and "file" say in their MIME type what they are.

@@ -13,8 +13,8 @@ from typing import Any
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.errors import LabelError
 from aigc_hooks.explicit.text import left_alone, shows_label, strip_label
-from aigc_hooks.labelling import record, run
 from aigc_hooks.provider import Provider
+from aigc_hooks.stages import record, run
 from aigc_hooks_langchain.media import MEDIA, labelled_media
 
 RECORD = "aigc"

@@ -12,9 +12,9 @@ from contextlib import aclosing, closing, nullcontext
 from typing import Any
 
 from aigc_hooks.artifact import Seam
+from aigc_hooks.contents import labelled
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.explicit.text import left_alone, shows_label
-from aigc_hooks.labelling import labelled
 from aigc_hooks.provider import Provider, active
 from aigc_hooks_langchain.media import labelled_media
 from aigc_hooks_langchain.messages import RECORD, calls_tools, missed, structured, text_of

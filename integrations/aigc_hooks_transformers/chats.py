@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aigc_hooks.contents import labelled
 from aigc_hooks.errors import LabelError
 from aigc_hooks.explicit.text import strip_label
-from aigc_hooks.labelling import labelled, passed
 from aigc_hooks.provider import Provider
+from aigc_hooks.stages import passed
 
 ASSISTANT = "assistant"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from aigc_hooks.artifact import Adapter, Call, Seam
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import forgive, passed, prepare
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import rate_of
+from aigc_hooks.stages import forgive, passed, prepare
 from aigc_hooks_transformers.kinds import FRAMEWORK, is_part, running
 from aigc_hooks_transformers.outputs import Release, labelled_samples, with_lengths
 from aigc_hooks_transformers.streamers import labelled_during

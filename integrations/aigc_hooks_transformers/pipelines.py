@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from aigc_hooks.artifact import Adapter, Call
-from aigc_hooks.labelling import prepare
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import rate_of
+from aigc_hooks.stages import prepare
 from aigc_hooks.styles import AudioStyle
 from aigc_hooks.wrapping import unwrap
 from aigc_hooks_transformers.chats import ASSISTANT, is_chat, without_labels

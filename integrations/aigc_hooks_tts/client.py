@@ -18,8 +18,8 @@ from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.labelling import review
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import review
 from aigc_hooks_tts.events import SpeechEvents
 
 _SPEECH = "/audio/speech"

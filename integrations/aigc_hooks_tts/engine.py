@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.artifact import Adapter, Artifact, AuditRecord, Call
+from aigc_hooks.contents import labelled
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.voice import WORDING
-from aigc_hooks.labelling import commit, labelled, review, save
+from aigc_hooks.labelling import save
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import commit, review
 
 _PATIENCE = 600.0
 """How long a driver may write after its run, in seconds."""

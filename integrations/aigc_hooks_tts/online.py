@@ -18,10 +18,10 @@ from aigc_hooks.artifact import Adapter, Call
 from aigc_hooks.duties.waiting import recorded
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import AIGCHooksError, UnsupportedOutputError
-from aigc_hooks.labelling import review
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.writing import write_label
+from aigc_hooks.stages import review
 
 _TICKS = 10_000_000
 """Units a second of the times that edge-tts tells."""

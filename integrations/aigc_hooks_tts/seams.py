@@ -17,11 +17,12 @@ from typing import Any
 from aigc_hooks.artifact import Call, Seam
 from aigc_hooks.errors import UnsupportedCarrierError, UnsupportedOutputError
 from aigc_hooks.functions import Release
-from aigc_hooks.labelling import passed, review, save
+from aigc_hooks.labelling import save
 from aigc_hooks.media import is_samples, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
+from aigc_hooks.stages import passed, review
 
 Rate = Callable[[Any], int]
 

@@ -219,7 +219,7 @@ def test_threads_and_tasks_are_reviewed_each_for_itself(reviewer: Any, sink: Any
 
 
 def test_a_file_that_gets_its_implicit_label_alone(tmp_path: Path, installed: Any, sink: Any) -> None:
-    from aigc_hooks.labelling import label_metadata
+    from aigc_hooks.on_disk import label_metadata
 
     installed(
         "files",

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from aigc_hooks import Provider, label
 from aigc_hooks.artifact import Call
-from aigc_hooks.labelling import prepare
+from aigc_hooks.stages import prepare
 
 
 def scene(mode: str = "RGB", size: tuple[int, int] = (400, 300)) -> Image.Image:

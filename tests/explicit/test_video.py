@@ -219,7 +219,7 @@ def test_a_buffer_that_was_filled_anew_is_another_film() -> None:
 
 
 def test_what_was_assumed_is_recorded(caplog: pytest.LogCaptureFixture) -> None:
-    from aigc_hooks.labelling import labelled_films
+    from aigc_hooks.contents import labelled_films
 
     settings = acme(coverage="opening")
     with caplog.at_level(logging.INFO, "aigc_hooks.audit"):

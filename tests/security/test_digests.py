@@ -24,7 +24,7 @@ from openpyxl.packaging.custom import StringProperty
 from PIL import Image
 
 from aigc_hooks import CarrierError, Label, Provider, read_label, verify, write_label
-from aigc_hooks.labelling import label_metadata
+from aigc_hooks.on_disk import label_metadata
 from aigc_hooks.reading import known_carrier
 from aigc_hooks.security import content
 from aigc_hooks.security.signing import signed

@@ -1,0 +1,117 @@
+"""Content in memory: what kind it is, what holds it, and its way through the stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aigc_hooks.artifact import Artifact
+from aigc_hooks.errors import UnsupportedOutputError
+from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples, is_tensor, sound_in
+from aigc_hooks.provider import Provider, active
+from aigc_hooks.stages import passed, record, run
+
+
+def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None) -> Any:
+    """Runs the stages over content and returns it, the same object where that can be.
+
+    Args:
+        content: Content in any form that ``label`` takes except a path.
+        provider: The settings.
+        source: What made it, for the audit record.
+        rate: Of sound, samples a second.
+    """
+    if (held := sound_in(content)) is not None:
+        return _held(content, held, provider, source, rate)
+    if isinstance(content, (list, tuple)) and not (rate is not None and is_samples(content)):
+        if rate is not None and not content:
+            raise UnsupportedOutputError("the list is empty: there is no sound in it to label", stage="detect")
+        items = [labelled(item, provider, source, rate) for item in content]
+        if isinstance(content, list):
+            content[:] = items
+            return content
+        return content if all(map(_same, items, content)) else type(content)(items)
+    modality = "audio" if rate is not None and not isinstance(content, str) else modality_of(content)
+    artifact = Artifact(content, modality, source, rate=rate)
+    settings = active(provider)
+    if outcome := run(artifact, settings):
+        record(artifact, outcome, settings)
+    return artifact.content
+
+
+def labelled_films(content: Any, provider: Provider, source: str = "", fps: float | None = None) -> Any:
+    """Runs the stages over films, each with a label of its own, and returns the same object.
+
+    Args:
+        content: Films in any form that ``label`` takes with ``fps``.
+        provider: The settings.
+        source: What made it, for the audit record.
+        fps: Frames a second; None where nothing tells.
+    """
+    films = films_in(content)
+    if not films:
+        kind = f"{type(content).__module__}.{type(content).__qualname__}"
+        raise UnsupportedOutputError(
+            f"{kind} is no film: with fps= are labelled lists of frames, arrays (F,H,W,C) or (B,F,H,W,C), tensors "
+            "(F,C,H,W) or (B,F,C,H,W), and lists of them",
+            stage="detect",
+        )
+    for film in films:
+        artifact = Artifact(film, "video", source, fps=fps)
+        settings = active(provider)
+        if outcome := run(artifact, settings):
+            record(artifact, outcome, settings)
+    return content
+
+
+def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
+    """The settings for the label of sound that belongs to a film; None where that in the picture stands for it."""
+    if (place := provider.video.sound) == "none":
+        passed(source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
+        return None
+    return provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
+
+
+def _held(content: Any, held: tuple[Any, Any, Any], provider: Provider, source: str, rate: int | None) -> Any:
+    """Labels the sound in a container that tells its rate."""
+    place, _, own = held
+    if rate is not None and rate != own:
+        raise UnsupportedOutputError(
+            f"rate = {rate!r}, and the sound comes with {own!r}: leave rate= away, or give the samples alone",
+            stage="detect",
+        )
+    made = labelled(content[place], provider, source, own)
+    if not isinstance(content, tuple):
+        content[place] = made
+        return content
+    items = [made if at == place else item for at, item in enumerate(content)]
+    return type(content)(*items) if hasattr(content, "_fields") else type(content)(items)
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other
+
+
+def modality_of(content: Any) -> str:
+    """The modality of content that tells it by itself, such as ``"image"``.
+
+    Raises:
+        UnsupportedOutputError: It is nothing that can be labelled, or tells too little.
+    """
+    if (is_array(content) or is_tensor(content)) and content.ndim == 1:
+        raise UnsupportedOutputError(
+            f"an array of shape {tuple(content.shape)} is no picture; of sound give the rate, in samples a second: "
+            "label(audio, rate=24000)",
+            stage="detect",
+        )
+    if is_picture(content) or is_array(content) or is_tensor(content):
+        return "image"
+    if isinstance(content, str):
+        return "text"
+    if is_mesh(content):
+        return "scene"
+    kind = f"{type(content).__module__}.{type(content).__qualname__}"
+    raise UnsupportedOutputError(
+        f"cannot label {kind}: this version labels text, PIL images, arrays and tensors of pictures, meshes with "
+        "verts and faces, sound with its rate=, lists of them, and files given as pathlib.Path",
+        stage="detect",
+    )
