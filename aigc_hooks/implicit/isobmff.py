@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
-from aigc_hooks.implicit import c2pa, heif_items, mp4_content, mp4_samples
+from aigc_hooks.implicit import c2pa, heif_items, heif_update, mp4_content, mp4_samples
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.boxes import Box, boxes
 from aigc_hooks.implicit.copying import splice
@@ -47,7 +47,7 @@ def _write(source: Source, target: BinaryIO, text: str) -> None:
             source.size,
             f"{len(metas)} meta boxes with items in it, not one: no label can be put into it; write the picture anew",
         )
-    edits = heif_items.labelled(source, *metas[0], text)
+    edits = heif_update.labelled(source, *metas[0], text)
     splice(source.stream, target, edits)
     if film:
         shifts = Shifts()
