@@ -7,13 +7,15 @@ damaged is refused rather than repaired by guesses.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from aigc_hooks.errors import CarrierError
-from aigc_hooks.implicit.bounds import MAX_PACKET, Source
+from aigc_hooks.implicit.bounds import Source
+from aigc_hooks.implicit.pdf_streams import unpacked, unpredicted
 from aigc_hooks.implicit.pdf_syntax import CutOffError, Dictionary, Name, Reference, SyntaxProblemError, parse, skip
+
+T = TypeVar("T")
 
 _TAIL = 2048
 _WINDOW = 1024
@@ -149,19 +151,40 @@ class Document:
 
     def _object(self, offset: int, number: int | None) -> tuple[Any, int, bytes]:
         """The object at an offset; where it ends in the file, and some bytes that follow it."""
-        window = _WINDOW
-        while True:
-            data = self._window(offset, window)
+
+        def read(data: bytes, last: bool) -> tuple[Any, int, bytes] | None:
             head = _OBJECT.match(data)
             if head is None or (number is not None and int(head[1]) != number):
                 raise self.source.fault(offset, f"no object {'' if number is None else number} stands here")
+            value, end = parse(data, head.end())
+            end = skip(data, end)
+            return (value, offset + end, data[end : end + 16]) if end + 16 <= len(data) or last else None
+
+        return self._whole(offset, read)
+
+    def _dictionary(self, offset: int) -> Dictionary:
+        value = self._whole(offset, lambda data, last: parse(data, 0))[0]
+        if not isinstance(value, Dictionary):
+            raise self.source.fault(offset, "a trailer is no dictionary")
+        return value
+
+    def _whole(self, offset: int, read: Callable[[bytes, bool], T | None]) -> T:
+        """What a function reads at an offset, in a window that grows until it finds all of it.
+
+        Args:
+            offset: Where it stands.
+            read: Is called with the bytes there, and whether these are the last of the file; None asks for more.
+        """
+        window = _WINDOW
+        while True:
+            data = self._window(offset, window)
+            last = len(data) < window
             try:
-                value, end = parse(data, head.end())
-                end = skip(data, end)
-                if end + 16 <= len(data) or len(data) < window:
-                    return value, offset + end, data[end : end + 16]
+                found = read(data, last)
+                if found is not None:
+                    return found
             except CutOffError as error:
-                if len(data) < window:
+                if last:
                     raise self.source.fault(offset + error.at, str(error)) from error
             except SyntaxProblemError as error:
                 raise self.source.fault(offset + error.at, str(error)) from error
@@ -202,31 +225,8 @@ class Document:
             raise CarrierError(f"a PDF stream packed by {str(filters)[:60]} at offset {offset} is not read")
         if not filters:
             return data
-        unpacker = zlib.decompressobj()
-        try:
-            data = unpacker.decompress(data, MAX_PACKET + 1)
-        except zlib.error as error:
-            raise self.source.fault(offset, f"a stream is damaged: {error}") from error
-        self.source.spend(offset, len(data))
-        if len(data) > MAX_PACKET:
-            raise self.source.fault(offset, f"a stream is longer than {MAX_PACKET} bytes when unpacked")
-        return self._unpredicted(self.get(parameters[0]), data, offset)
-
-    def _unpredicted(self, parameters: Any, data: bytes, offset: int) -> bytes:
-        """Undoes the predictors of PNG, with which cross-references are packed."""
-        told = parameters if isinstance(parameters, dict) else {}
-        predictor, columns = told.get("Predictor", 1), told.get("Columns", 1)
-        if predictor == 1:
-            return data
-        plain = told.get("Colors", 1) == 1 and told.get("BitsPerComponent", 8) == 8
-        if not plain or predictor not in range(10, 16) or not isinstance(columns, int) or not 0 < columns < 4096:
-            raise CarrierError(f"a PDF stream with predictor {str(predictor)[:20]} at offset {offset} is not read")
-        rows, above = [], bytes(columns)
-        for at in range(0, len(data), columns + 1):
-            self.source.step(offset)
-            above = _row(data[at], data[at + 1 : at + 1 + columns], above)
-            rows.append(above)
-        return b"".join(rows)
+        data = unpacked(self.source, data, offset)
+        return unpredicted(self.source, self.get(parameters[0]), data, offset)
 
     # -- cross-references ---------------------------------------------------------------------------------------------
 
@@ -281,8 +281,7 @@ class Document:
             data = self._window(at, 128)
             begun = skip(data, 0)
             if data.startswith(b"trailer", begun):
-                trailer, _ = self._dictionary(at + begun + 7)
-                return Table(runs, trailer)
+                return Table(runs, self._dictionary(at + begun + 7))
             head = _SUBSECTION.match(data)
             if head is None:
                 raise self.source.fault(at, "no section of a cross-reference table")
@@ -296,23 +295,6 @@ class Document:
                     first = 0  # some count from 1; the head of the free list is object 0
                 runs.append((first, count, at, len(line[0])))
                 at += count * len(line[0])
-
-    def _dictionary(self, offset: int) -> tuple[Dictionary, int]:
-        window = _WINDOW
-        while True:
-            data = self._window(offset, window)
-            try:
-                value, end = parse(data, 0)
-                break
-            except CutOffError as error:
-                if len(data) < window:
-                    raise self.source.fault(offset + error.at, str(error)) from error
-            except SyntaxProblemError as error:
-                raise self.source.fault(offset + error.at, str(error)) from error
-            window *= 8
-        if not isinstance(value, Dictionary):
-            raise self.source.fault(offset, "a trailer is no dictionary")
-        return value, offset + end
 
     def _packed(self, offset: int) -> Packed:
         self.source.step(offset)
@@ -347,20 +329,3 @@ def _in_stream(section: Packed, number: int) -> Entry | None:
             return Entry(kind, int.from_bytes(row[one:two], "big"), int.from_bytes(row[two:], "big"))
         done += count
     return None
-
-
-def _row(kind: int, row: bytes, above: bytes) -> bytes:
-    """One row of PNG's filters, for values of one byte."""
-    if kind == 0:
-        return row
-    if kind == 2:
-        return bytes((value + up) & 0xFF for value, up in zip(row, above, strict=False))
-    made = bytearray()
-    left = corner = 0
-    for value, up in zip(row, above, strict=False):
-        guess = left + up - corner
-        nearest = min((left, up, corner), key=lambda candidate: abs(guess - candidate))
-        left = (value + {1: left, 3: (left + up) // 2, 4: nearest}.get(kind, 0)) & 0xFF
-        made.append(left)
-        corner = up
-    return bytes(made)
