@@ -10,7 +10,8 @@ import typer
 from aigc_hooks.checks.report import Report
 from aigc_hooks.checks.rules import EDITION
 from aigc_hooks.cli import reports, tables
-from aigc_hooks.cli.files import gather, look
+from aigc_hooks.cli.files import gather
+from aigc_hooks.cli.looking import look
 from aigc_hooks.cli.reports import Verdicts
 from aigc_hooks.folders.walking import is_folder
 from aigc_hooks.folders.work import check_one

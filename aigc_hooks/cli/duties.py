@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from aigc_hooks.cli.options import ProviderName, usage
+
 
 class Language(str, Enum):
     """Languages of the clause."""
@@ -15,16 +17,6 @@ class Language(str, Enum):
     both = "both"
     zh = "zh"
     en = "en"
-
-
-_Provider = Annotated[
-    str | None,
-    typer.Option(
-        "--provider",
-        help="Provider in aigc.toml or pyproject.toml. [default: AIGC_HOOKS_PROVIDER, or the base table]",
-        show_default=False,
-    ),
-]
 
 
 def propagate(
@@ -46,7 +38,7 @@ def propagate(
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Write the files themselves instead of copies.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
-    provider: _Provider = None,
+    provider: ProviderName = None,
 ) -> None:
     """Tell what a platform shows around files, and write its elements into their labels (传播).
 
@@ -54,9 +46,7 @@ def propagate(
     the producer wrote stays. Give either --out or --in-place. Goes on after a file that fails.
     """
     if in_place == (out is not None):
-        problem = "give either --out DIR or --in-place" + (", not both" if in_place else "")
-        typer.echo(f"aigc-hooks: error: {problem} (aigc-hooks propagate --help)", err=True)
-        raise typer.Exit(2)
+        usage("propagate", "give either --out DIR or --in-place" + (", not both" if in_place else ""))
     from aigc_hooks.cli.platform import propagate_all
 
     assert context.parent is not None
@@ -94,7 +84,7 @@ def prompts(
 
 def agreement(
     language: Annotated[Language, typer.Option(help="Language of the clause.")] = Language.both,
-    provider: _Provider = None,
+    provider: ProviderName = None,
 ) -> None:
     """Print the clause on labels for the user agreement, as Markdown (用户服务协议条款).
 
@@ -114,7 +104,7 @@ def evidence(
             "--out", "-o", file_okay=False, help="Folder for the bundle; made if missing.", show_default=False
         ),
     ],
-    provider: _Provider = None,
+    provider: ProviderName = None,
 ) -> None:
     """Build the bundle that app stores and filing ask for (标识材料).
 
