@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import logging
-import re
-import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from types import CodeType
 from typing import Any, cast
 
 from aigc_hooks.contents import beside_film, labelled, labelled_films
@@ -19,34 +15,26 @@ from aigc_hooks.provider import Provider
 from aigc_hooks.speech import labelled_sound
 from aigc_hooks.stages import forgive, passed
 from aigc_hooks_diffusers.inputs import Inputs
+from aigc_hooks_diffusers.names import (
+    DERIVED,
+    MAPS,
+    MESHES,
+    PASSING,
+    PICTURES,
+    SOUND,
+    TEXTS,
+    VIDEO,
+    Words,
+    fields_of,
+    names_of,
+    words_of,
+)
 from aigc_hooks_diffusers.sharing import is_of, models_of, speaking_rate
 
 logger = logging.getLogger("aigc_hooks.diffusers")
 
-# Words in the names of output fields. All 95 output classes of diffusers together have some forty names; a class that
-# is published tomorrow will choose its own of the same words.
-_PICTURES = frozenset(("image", "images", "picture", "pictures", "photo", "photos", "img", "imgs", "rgb", "rgba"))
-_TEXTS = frozenset(("text", "texts", "caption", "captions"))
-_SOUND = frozenset(("audio", "audios", "sound", "sounds", "waveform", "waveforms", "speech", "music", "song", "voice"))
-_VIDEO = frozenset(("frame", "frames", "video", "videos", "clip", "clips", "movie"))
-_REFUSED = dict.fromkeys(("mesh", "meshes", "verts", "vertices"), "3-D content")
 # Arguments that say how many frames a second a pipeline makes.
 _RATES = ("fps", "frame_rate", "target_fps")
-# What a model says of a picture, or hands to the next model, is no content, unless it is a PIL image …
-_PASSING = frozenset(
-    """
-    action atom attention c2w ca camera cond condition coords density emb embed embedding embeddings embeds
-    feature features flow guidance hidden ids indices intrinsics keyframe keyframes latent latents logits logprobs
-    loss mask masks noise normals nsfw positions prediction predictions prob probs residue rotary score scores sigma
-    sigmas state states timestep timesteps token tokens uncertainty velocity watermark
-    """.split()  # noqa: SIM905
-)
-# … and of PIL images only these are none: a map of a picture, not one to look at.
-_MAPS = frozenset(("depth", "depths", "mask", "masks"))
-# What the blocks of a modular pipeline make of the pictures they are given stands in its state among the rest.
-_DERIVED = frozenset(
-    ("processed", "preprocessed", "resized", "cropped", "masked", "condition", "conditions", "control")
-)
 
 _LEAST_SIDE = 16
 """An array of an unknown name with a shorter side than this is taken for numbers, not for a picture."""
@@ -64,12 +52,12 @@ class Release:
         self.source = inputs.call.source
         arguments = _bound(call, pipeline, inputs)
         self.latent = arguments.get("output_type") == "latent"
-        self.names = _names(cast(Hashable, type(pipeline)))
+        self.names = names_of(cast(Hashable, type(pipeline)))
         self.fps = next((rate for name in _RATES if _is_rate(rate := arguments.get(name))), None)
         # What a pipeline or an output of such a name calls images are the frames of one film.
-        self.filming = "video" in _words(type(pipeline).__name__)
+        self.filming = "video" in words_of(type(pipeline).__name__)
         # One that renders a scene shows it from all sides: of each one film.
-        self.turning = any("renderer" in _words(name) for name in vars(pipeline))
+        self.turning = any("renderer" in words_of(name) for name in vars(pipeline))
         self.film = False
         # A modular pipeline was asked for some of its values by name.
         self.asked = arguments.get("output")
@@ -84,7 +72,7 @@ class Release:
             LabelError: It could not be labelled; nothing is released.
         """
         self.film = self.has_film(output)
-        self.filming |= "video" in _words(type(output).__name__)
+        self.filming |= "video" in words_of(type(output).__name__)
         if _is_a(output, "PipelineState"):
             self.state(output.values)
         elif self.modular and isinstance(self.asked, str):
@@ -106,8 +94,8 @@ class Release:
         elif isinstance(output, Mapping):
             fields = [(str(name), output[name]) for name in output]
         else:
-            fields = [(name, getattr(output, name)) for name in getattr(output, "_fields", _fields(type(output), ""))]
-        return any(_words(name) & _VIDEO and films_in(value) for name, value in fields)
+            fields = [(name, getattr(output, name)) for name in getattr(output, "_fields", fields_of(type(output), ""))]
+        return any(words_of(name) & VIDEO and films_in(value) for name, value in fields)
 
     def state(self, values: dict[str, Any]) -> None:
         """A state holds inputs and intermediates as well: of those only PIL images could be pictures to look at."""
@@ -118,11 +106,11 @@ class Release:
 
     def asked_for(self, name: str, value: Any) -> Any:
         """One value of a modular pipeline's state."""
-        words = _words(name)
-        named = _REFUSED.keys() | _SOUND | _VIDEO
+        words = words_of(name)
+        named = MESHES | SOUND | VIDEO
         if words & named and words[-1] not in named and not any(_pictures(value)):
             return value  # such as audio_scheduler
-        if words & _DERIVED and self.inputs.pictures and not self.inputs.is_given(value):
+        if words & DERIVED and self.inputs.pictures and not self.inputs.is_given(value):
             self.passed(name)
             return value
         return self.field(name, value)
@@ -178,55 +166,58 @@ class Release:
         if given is not value or (self.modular and self.inputs.is_given(value)):
             # Unchanged, so not generated now. It goes back as it was given: with the label that was taken off.
             return given
-        words = _words(name)
-        passing = bool(words & _PASSING)
-        if words & _SOUND and not passing and is_samples(value) and not (self.latent and is_tensor(value)):
+        words = words_of(name)
+        passing = bool(words & PASSING)
+        if words & SOUND and not passing and is_samples(value) and not (self.latent and is_tensor(value)):
             return self.sound(name, value)
-        if words & _VIDEO and not passing and not (self.latent and is_tensor(value)):
+        if words & VIDEO and not passing and not (self.latent and is_tensor(value)):
             return self.frames(name, value)
         filming = self.filming or (self.turning and _is_nested(value))
-        if filming and words & _PICTURES and not passing and not self.latent and films_in(value):
+        if filming and words & PICTURES and not passing and not self.latent and films_in(value):
             return self.frames(name, value)
         if is_mesh(value):
             return self.label(value)
         if isinstance(value, (Mapping, list, tuple)) or dataclasses.is_dataclass(value):
-            if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
-                return self.record(value)
-            items = [self.field(name, item) for item in value]
-            if all(one is other for one, other in zip(items, value, strict=True)):
-                return value
-            if isinstance(value, list):
-                value[:] = items
-                return value
-            return type(value)(items)
-        kind = next((_REFUSED[word] for word in words if word in _REFUSED), "")
-        if kind and not passing and not (self.latent and is_tensor(value)):
-            self.refuse(name, f"{kind} is labelled as an object with verts and faces, and this is none")
+            return self.held(name, value)
+        if words & MESHES and not passing and not (self.latent and is_tensor(value)):
+            self.refuse(name, "3-D content is labelled as an object with verts and faces, and this is none")
             return value
-        if words & _SOUND and not passing and not is_tensor(value):
+        if words & SOUND and not passing and not is_tensor(value):
             self.refuse(name, f"{_kind(value)} is not known as sound")
             return value
         if is_picture(value):
-            return value if words & _MAPS else self.label(value)
+            return value if words & MAPS else self.label(value)
         if is_array(value) or is_tensor(value):
             return self.array(name, words, value)
         if isinstance(value, str):
-            if words & _TEXTS and not passing:
+            if words & TEXTS and not passing:
                 return self.label(value)
-            if words & _PICTURES:
+            if words & PICTURES:
                 self.refuse(name, "a text is no picture")
-        elif words & _PICTURES:
+        elif words & PICTURES:
             self.refuse(name, f"{_kind(value)} is no picture: such content cannot be labelled by this version")
         elif not passing and not self.modular:
             self.unknown.append(f"{name or 'a value'} ({_kind(value)})")
         return value
 
-    def array(self, name: str, words: _Words, value: Any) -> Any:
+    def held(self, name: str, value: Any) -> Any:
+        """A field that holds more of them, each labelled as what it is."""
+        if isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
+            return self.record(value)
+        items = [self.field(name, item) for item in value]
+        if all(one is other for one, other in zip(items, value, strict=True)):
+            return value
+        if isinstance(value, list):
+            value[:] = items
+            return value
+        return type(value)(items)
+
+    def array(self, name: str, words: Words, value: Any) -> Any:
         """An array or tensor: pixels, latents, or numbers that say something."""
-        if words & (_PASSING | _MAPS) or (self.latent and is_tensor(value) and self.decodes()):
+        if words & (PASSING | MAPS) or (self.latent and is_tensor(value) and self.decodes()):
             self.passed(name)
             return value
-        known = bool(words & _PICTURES)
+        known = bool(words & PICTURES)
         axis = channel_axis(value)
         if axis != NO_PICTURE and (known or (axis is not None and _looks_like_pixels(value, axis))):
             return self.label(value)
@@ -290,20 +281,6 @@ class Release:
         passed(self.source, self.provider, f"{name}: no content")
 
 
-class _Words(tuple[str, ...]):
-    """The words of a name, in order, and as a set to compare."""
-
-    __slots__ = ()
-
-    def __and__(self, other: Any) -> frozenset[str]:
-        return frozenset(self) & frozenset(other)
-
-
-@functools.lru_cache(maxsize=1024)
-def _words(name: str) -> _Words:
-    return _Words(re.findall(r"[a-z]+\d*|\d+[a-z]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()))
-
-
 def _bound(call: Callable[..., Any], pipeline: Any, inputs: Inputs) -> dict[str, Any]:
     """The arguments of a call by name, with defaults."""
     try:
@@ -342,40 +319,5 @@ def _looks_like_pixels(value: Any, axis: int) -> bool:
     return bool(shape[axis] == 3 and min(sides) >= _LEAST_SIDE)
 
 
-@functools.lru_cache(maxsize=256)
-def _names(cls: Any) -> tuple[str, ...]:
-    """Names for the items of the tuple of ``return_dict=False``: the fields of the output class that stands for it.
-
-    It is the class that ``__call__`` names in its code, else one that its module knows.
-    """
-    calls = [vars(parent)["__call__"] for parent in cls.__mro__ if "__call__" in vars(parent)]
-    functions = [inspect.unwrap(call) for call in calls if callable(call)]
-    for function in functions:
-        scope = getattr(function, "__globals__", {})
-        for name in _names_in(getattr(function, "__code__", None)):
-            if fields := _fields(scope.get(name)):
-                return fields
-    for parent in cls.__mro__:
-        module = sys.modules.get(parent.__module__)
-        for value in list(vars(module).values()) if module else []:
-            if fields := _fields(value):
-                return fields
-    return ()
-
-
-def _names_in(code: CodeType | None) -> Iterator[str]:
-    if code is not None:
-        yield from code.co_names
-        for constant in code.co_consts:
-            if isinstance(constant, CodeType):
-                yield from _names_in(constant)
-
-
 def _is_rate(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1000
-
-
-def _fields(value: Any, suffix: str = "Output") -> tuple[str, ...]:
-    if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__name__.endswith(suffix):
-        return tuple(field.name for field in dataclasses.fields(value))
-    return ()
