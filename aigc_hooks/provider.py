@@ -21,16 +21,8 @@ from aigc_hooks.errors import ConfigError, LabelFormatError
 from aigc_hooks.explicit.wording import check_wording
 from aigc_hooks.labels import Label, ProviderCode
 from aigc_hooks.layers import Layer, environment, providers_in_file, record_url, tables, two_lines
-from aigc_hooks.styles import (
-    AudioStyle,
-    ImageStyle,
-    SecurityStyle,
-    Settings,
-    TextStyle,
-    VideoStyle,
-    config_error,
-    styles_of,
-)
+from aigc_hooks.settings import Settings, config_error, styles_of
+from aigc_hooks.styles import AudioStyle, ImageStyle, SecurityStyle, TextStyle, VideoStyle
 
 _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 

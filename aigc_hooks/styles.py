@@ -1,17 +1,16 @@
-"""How the explicit label of each kind of content looks, and what is wrong with a setting in words that help."""
+"""How the explicit label of each kind of content looks or sounds, and how labels are signed: the settings."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from aigc_hooks.errors import ConfigError
 from aigc_hooks.explicit.wording import CORNER_MARK, check_wording
-from aigc_hooks.layers import Layer, did_you_mean
+from aigc_hooks.settings import Settings
 
 MIN_TEXT_HEIGHT = 0.05
 """Least height of the label's characters, as a share of the picture's shorter side (GB 45438-2025, 5.2)."""
@@ -23,27 +22,6 @@ Position = Literal["top-left", "top", "top-right", "right", "bottom-right", "bot
 
 MOST_KEYS = 64
 """How many keys a SynthID watermark may have; each is one layer of its tournament."""
-
-
-_LONGEST_CHOICE = 30
-"""A value for a setting with a few choices is shown up to this length: a key is longer."""
-
-
-class Settings(BaseModel):
-    """Frozen, so that it can live on a generated class and in cache keys; its errors are ConfigErrors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise config_error(error, [Layer(f"{type(self).__name__}(…)", values)], type(self)) from None
-
-    @classmethod
-    def missing(cls, key: str, values: Any) -> str:
-        """What to say of a setting that has no default and was not given."""
-        return f"{cls.__name__}: {key} is missing"
 
 
 class ImageStyle(Settings):
@@ -238,6 +216,8 @@ class SecurityStyle(Settings):
     content: bool = True
     trusted: tuple[tuple[str, Path], ...] = ()
 
+    secret: ClassVar[bool] = True
+
     @property
     def signs(self) -> bool:
         """Whether there is a key to sign with."""
@@ -280,78 +260,3 @@ class SecurityStyle(Settings):
         if self.signer and self.certificate is None:
             raise ValueError("signer needs certificate: a PEM file with the certificate or public key of its key")
         return self
-
-
-def styles_of(model: type[BaseModel]) -> dict[str, type[Settings]]:
-    """The settings of a model that are tables of their own, by name."""
-    found = {}
-    for name, field in model.model_fields.items():
-        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
-        if kind := next((k for k in kinds if isinstance(k, type) and issubclass(k, Settings)), None):
-            found[name] = kind
-    return found
-
-
-def config_error(error: ValidationError, layers: list[Layer], model: type[Settings]) -> ConfigError:
-    """Says of each fault which source it came from, which key it is, and which value was found."""
-    return ConfigError("\n".join(_fault(path, fault, layers, model) for path, fault in _faults(error)))
-
-
-def _faults(error: ValidationError, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each fault and the path to it, through the errors that nested settings have raised themselves."""
-    for fault in error.errors(include_url=False):
-        path = (*above, *map(str, fault["loc"]))
-        inner = getattr(fault.get("ctx", {}).get("error"), "__context__", None)
-        if isinstance(inner, ValidationError):
-            yield from _faults(inner, path)
-        else:
-            yield path, fault
-
-
-def _fault(path: tuple[str, ...], fault: Any, layers: list[Layer], model: type[Settings]) -> str:
-    source = next((layer.source for layer in layers if _holds(layer.values, path)), layers[0].source)
-    key = ".".join(path)
-    shown = _shown(path, fault, model)
-    if fault["type"] == "extra_forbidden":
-        return f"{source}: unknown setting {key!r}{_suggestion(path, model)} (found {shown})"
-    if fault["type"] == "missing":
-        return _home(path, model).missing(key, fault["input"])
-    head = f"{source}: {key} = {shown}" if key else source
-    return f"{head}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _shown(path: tuple[str, ...], fault: Any, model: type[Settings]) -> str:
-    """The value found, unless it is or may hold a secret: a watermark's or a signing key, or a database's password."""
-    value = repr(fault["input"])
-    home = _home(path, model)
-    if fault["type"] == "literal_error":
-        return value if len(value) <= _LONGEST_CHOICE else "…"
-    private = home is SecurityStyle or "security" in path or "-----BEGIN" in value
-    return "…" if private or {"watermark", "keys", "audit_url"} & set(path) else value
-
-
-def _holds(values: Any, path: tuple[str, ...]) -> bool:
-    for key in path:
-        if not isinstance(values, Mapping) or key not in values:
-            # An item of a list, such as required_plugins.0, is in the layer that holds the list.
-            return isinstance(values, (list, tuple, set, frozenset))
-        values = values[key]
-    return True
-
-
-def _suggestion(path: tuple[str, ...], model: type[Settings]) -> str:
-    name, model = path[-1], _home(path, model)
-    if homes := [table for table, style in styles_of(model).items() if name in style.model_fields]:
-        return "; it is one of " + _either(f"{table}: {table}={{{name!r}: …}}" for table in homes)
-    return did_you_mean(name, list(model.model_fields))
-
-
-def _home(path: tuple[str, ...], model: type[Settings]) -> type[Settings]:
-    """The settings that the last name of a path belongs to."""
-    for table in path[:-1]:
-        model = styles_of(model).get(table, model)
-    return model
-
-
-def _either(choices: Iterable[str]) -> str:
-    return ", or of ".join(choices)

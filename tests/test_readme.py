@@ -12,7 +12,7 @@ import pytest
 from aigc_hooks import hookspecs
 from aigc_hooks.layers import CONTROL_VARIABLES
 from aigc_hooks.provider import Provider
-from aigc_hooks.styles import Settings, styles_of
+from aigc_hooks.settings import Settings, styles_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

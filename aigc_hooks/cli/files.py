@@ -12,7 +12,8 @@ from aigc_hooks.folders import remote
 from aigc_hooks.folders.pool import WORTH_A_PROCESS, cores
 from aigc_hooks.folders.walking import is_folder, walk
 from aigc_hooks.folders.work import Job, kind_of
-from aigc_hooks.styles import AudioStyle, ImageStyle, Settings, TextStyle, VideoStyle
+from aigc_hooks.settings import Settings
+from aigc_hooks.styles import AudioStyle, ImageStyle, TextStyle, VideoStyle
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "gif": ".gif", "avif": ".avif"}
 _PLACES: dict[str, type[Settings]] = {
