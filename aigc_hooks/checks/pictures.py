@@ -15,9 +15,6 @@ from aigc_hooks.styles import MIN_OPACITY, Position
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = frozenset(("JPEG", "PNG", "WebP", "GIF", "TIFF", "AVIF", "HEIC"))
-"""The carriers that are pictures."""
-
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, in pixels: as Pillow has it by default."""
 

@@ -21,9 +21,6 @@ from aigc_hooks.media import MOST_CHANNELS
 from aigc_hooks.provider import Provider
 from aigc_hooks.styles import AudioStyle
 
-FORMATS = frozenset(("WAV", "MP3", "FLAC", "Ogg Vorbis", "Opus", "Ogg FLAC", "AIFF"))
-"""The carriers that are sounds and can be decoded."""
-
 MAX_SAMPLES = 1 << 31
 """Most samples that are decoded, of all channels together: half a day of stereo at 24 kHz."""
 

@@ -15,7 +15,6 @@ from aigc_hooks.provider import Provider
 
 # Brightness of white as a share of the range, by the transfer function (ITU-T H.273): brighter, it would glare.
 _WHITE = {16: 0.58, 18: 0.75}
-_FULL_RANGE = 2
 
 _SHOWN = 0.9
 """Least likeness between the label and what stands in its place, for a film that shows it already."""
