@@ -165,9 +165,7 @@ def test_another_label_in_the_users_exif_is_refused(suffix, labelled, tmp_path: 
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp", "png", "avif"])
-def test_an_older_label_of_the_same_producer_in_exif_or_a_comment_gives_way(
-    suffix, provider, tmp_path: Path, exif_tags
-):
+def test_an_older_label_of_ours_in_exif_or_a_comment_gives_way(suffix, provider, tmp_path: Path, exif_tags):
     older = Label(content_producer="acme", produce_id="old", content_propagator="acme", propagate_id="old")
     path = tmp_path / f"in.{suffix}"
     comment = {"comment": older.to_json()} if suffix == "jpg" else {}
@@ -176,7 +174,8 @@ def test_an_older_label_of_the_same_producer_in_exif_or_a_comment_gives_way(
     label(path, provider=provider)
     [finding] = read_label(path).findings
     assert finding.label == older
-    assert "UserComment" not in finding.place and "COM" not in finding.place
+    assert "UserComment" not in finding.place
+    assert "COM" not in finding.place
     assert exif_tags(path)["IFD0:Make"] == "Maker"
     with Image.open(path) as opened:
         label(opened, provider=provider)
