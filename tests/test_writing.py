@@ -14,6 +14,7 @@ import mutagen.id3
 import numpy
 import pytest
 import soundfile
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -256,11 +257,29 @@ def test_lying_lengths_take_no_memory() -> None:
 # The function itself
 
 
+@pytest.mark.parametrize("text", ["# 标题\r\n正文\r\n", "---\ntitle: a  # kept\n---\ntext\n"])
+def test_markdown_gets_its_front_matter_and_keeps_its_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.md"
+    path.write_bytes(text.encode())
+    write_label(path, LABEL)
+    once = path.read_bytes()
+    assert yaml.safe_load(once.decode().split("---")[1])["AIGC"] == LABEL.to_dict()
+    assert once.decode().endswith(text.removeprefix("---\ntitle: a  # kept\n"))
+    assert [finding.label for finding in read_label(path).findings] == [LABEL]
+    write_label(path, LABEL, output=tmp_path / "b.md")
+    assert (tmp_path / "b.md").read_bytes() == path.read_bytes() == once
+    with pytest.raises(ForeignLabelError):
+        write_label(path, FOREIGN)
+    assert path.read_bytes() == once
+
+
 def test_what_is_not_written_this_way_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("---\ntitle: a\n---\ntext\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("---\ntitle: a\n---\ntext\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("text\n", encoding="utf-8")
     (tmp_path / "a.bin").write_bytes(b"\0" * 100)
-    with pytest.raises(UnsupportedCarrierError, match=r"a Markdown file gets both labels together: label\(Path"):
-        write_label(tmp_path / "a.md", LABEL)
+    for name in ("a.txt", "b.txt"):
+        with pytest.raises(UnsupportedCarrierError, match=r"TXT has no place for the implicit label.*'[ab]\.md'"):
+            write_label(tmp_path / name, LABEL)
     with pytest.raises(UnsupportedCarrierError, match="its format is not known; labels are written into"):
         write_label(tmp_path / "a.bin", LABEL)
     with pytest.raises(FileNotFoundError):

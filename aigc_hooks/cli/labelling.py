@@ -97,7 +97,7 @@ def _lines(job: Job, outcome: Outcome, status: str, debug: bool) -> list[str]:
 def _hint(job: Job, outcome: Outcome) -> str:
     """Which option would help."""
     named = job.target is not None and remote.name(job.target) != remote.name(job.source)
-    if outcome.unsupported and job.kind == "image" and not named:
+    if outcome.unsupported and job.kind == "image" and not named and not job.implicit_only:
         return f"; add {'--format png' if job.target else '--out DIR --format png'}"
     return ""
 

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -129,14 +130,23 @@ _function: Callable[[Any], Any]
 
 
 def _start(function: Callable[[Any], Any]) -> None:
-    """In each process: an interrupt is for the one that began, and warnings are for users.
+    """In each process: an interrupt is for the one that began, which it does not outlive, and warnings are for users.
 
     The function comes once, and not with each item: it holds all settings.
     """
     global _function
     _function = function
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.formatwarning = lambda message, *_, **__: f"aigc-hooks: warning: {message}\n"
+
+
+def _end_with_the_first() -> None:
+    """A process that is killed says nothing to those that work for it, and they would wait for ever."""
+    first = multiprocessing.parent_process()
+    assert first is not None
+    first.join()
+    os._exit(1)
 
 
 def _work(item: Any) -> Any:

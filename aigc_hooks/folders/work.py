@@ -206,7 +206,7 @@ def _existing(job: Job, provider: Provider, overwrite: bool) -> Outcome | None:
 def _done(job: Job, provider: Provider) -> Outcome | None:
     """Whether the target has this producer's label, and no other, from an earlier run."""
     assert job.target is not None
-    if _path(job.target).suffix.lower() in SUFFIXES:
+    if not job.implicit_only and _path(job.target).suffix.lower() in SUFFIXES:
         with remote.here(job.target) as target:
             if is_text(target, target):
                 return _text_done(job, target, provider)
@@ -292,4 +292,8 @@ def _reason(error: Exception, location: str) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     told = str(error) if isinstance(error, AIGCHooksError) else f"{type(error).__name__}: {error}"
-    return (remote.without_copies(told) if remote.is_url(location) else told).removeprefix(f"{location} ")
+    return (
+        (remote.without_copies(told) if remote.is_url(location) else told)
+        .removeprefix(f"{location}: ")
+        .removeprefix(f"{location} ")
+    )

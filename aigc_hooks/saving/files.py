@@ -14,7 +14,7 @@ from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import channel_axis, is_array, is_tensor
 from aigc_hooks.provider import Provider
-from aigc_hooks.reading import read_label
+from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving import encoders, kept
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.manifests import OnSignedContent, keep_manifests
@@ -64,9 +64,13 @@ class PictureFile:
         except (CarrierError, MemoryError):
             raise
         except UnidentifiedImageError as error:
-            raise CarrierError(
-                f"{source} cannot be read as a picture: its format is not known, or it is cut"
-            ) from error
+            carrier = carrier_of(source)
+            why = (
+                "its format is not known, or it is cut"
+                if carrier is None
+                else f"it is cut, or no {carrier.name} can be decoded; write_label() writes the implicit label alone"
+            )
+            raise CarrierError(f"{source} cannot be read as a picture: {why}") from error
         except Exception as error:  # Pillow's decoders raise whatever a broken file makes them raise
             if isinstance(error, OSError) and error.errno is not None:  # the file system's word, which names the file
                 raise

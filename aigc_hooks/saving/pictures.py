@@ -23,14 +23,14 @@ from typing import IO, Any
 
 from PIL import Image
 
-from aigc_hooks.artifact import AuditRecord
+from aigc_hooks.artifact import SNIFFED, AuditRecord
 from aigc_hooks.carry import Mark, carry, mark_of
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.media import pictures_in
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import active
-from aigc_hooks.reading import read_label
+from aigc_hooks.reading import known_carrier, read_label
 from aigc_hooks.saving import encoders
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.security import signing
@@ -210,8 +210,7 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
     data = place.finish(encoded.getvalue(), arguments, label)
     if blank is not None:
         data, label = blank.filled(data, name)
-    _read_back(name, data, label)
-    _write(fp, data)
+    _write(fp, _read_back(name, data, label))
     if hasattr(fp, "flush"):  # as Pillow's encoders do
         fp.flush()
 
@@ -246,9 +245,12 @@ def _without_place(name: str, mark: Mark) -> None:
     hooks().audit(AuditRecord.now("unsupported-carrier", "image", label=mark.label, reason=message), provider)
 
 
-def _read_back(name: str, data: bytes, label: Label) -> None:
-    """Checks that the encoded file holds exactly this label: an encoder's silence proves nothing."""
-    labels = [finding.label for finding in read_label(data).findings]
+def _read_back(name: str, data: bytes, label: Label) -> bytes:
+    """The encoded file, which holds exactly this label: an encoder's silence proves nothing."""
+    labels = _labels(data)
+    if len(labels) > 1 and all(found and found.content_producer == label.content_producer for found in labels):
+        data = _without_older(data, label)
+        labels = _labels(data)
     if labels != [label]:
         found = "none" if not labels else f"{len(labels)}: " + "; ".join(map(str, labels))
         raise LabelError(
@@ -256,3 +258,18 @@ def _read_back(name: str, data: bytes, label: Label) -> None:
             "or tiffinfo= brings another label, leave it out",
             stage="read_back",
         )
+    return data
+
+
+def _labels(data: bytes) -> list[Label | None]:
+    return [finding.label for finding in read_label(data).findings]
+
+
+def _without_older(data: bytes, label: Label) -> bytes:
+    """The file without the older labels of this producer that its Exif or its comment brought along."""
+    carrier = known_carrier(data[:SNIFFED], None)
+    if carrier is None or carrier.write is None:
+        return data
+    made = BytesIO()
+    carrier.write(BytesIO(data), made, label.to_json())
+    return made.getvalue()

@@ -17,7 +17,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
 from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
-from aigc_hooks.saving.documents import TextFile
+from aigc_hooks.saving.documents import NO_PLACE, TextFile
 from aigc_hooks.saving.manifests import OnSignedContent, keep_manifests
 from aigc_hooks.security.signing import bound
 
@@ -139,8 +139,6 @@ def pass_on(
         OSError: A file cannot be read or written.
     """
     source, target = Path(path), Path(output if output is not None else path)
-    if target.suffix.lower() in markdown.CARRIER.suffixes and read_label(source).carrier == markdown.CARRIER.name:
-        return _write_markdown(source, target, label, finish, before)
     durable = target.exists()
     return _write(
         source, target, label, _refuse_change, on_signed_content, durable=durable, finish=finish, before=before
@@ -160,9 +158,11 @@ def _write(
 ) -> Label:
     """Writes a file with its label; returns the label that it holds now."""
     with source.open("rb") as stream:
-        carrier = _carrier(stream, source)
+        carrier = _carrier(stream, source, target)
         reading = read_label(source)
         others = check(source, reading, label)
+        if carrier is markdown.CARRIER:
+            return _write_markdown(source, target, label, others, finish, before)
         with replacing(target, durable=durable) as made:
             whole = write_into(stream, cast(BinaryIO, made), carrier, label, target, others=others, finish=finish)
             if whole != reading.label or not reading.conforms:  # else the file stays as it is
@@ -217,34 +217,38 @@ def write_into(
     return whole
 
 
-def _carrier(stream: BinaryIO, path: Path) -> Carrier:
+def _carrier(stream: BinaryIO, source: Path, target: Path) -> Carrier:
     head = stream.read(SNIFFED)
-    carriers = hooks().carriers
-    known = known_carrier(head, path)
-    writing = ", ".join(carrier.name for carrier in carriers if carrier.write)
-    if known is None:
-        raise UnsupportedCarrierError(f"{path}: its format is not known; labels are written into {writing}")
-    if known.refusal:
-        raise UnsupportedCarrierError(f"{path}: {known.name} cannot be labelled: {known.refusal}")
-    if known.write is None:
+    known = known_carrier(head, source) or markdown.suffix_carrier(source)
+    if known is markdown.TEXT or (known is markdown.CARRIER and target.suffix.lower() not in known.suffixes):
         raise UnsupportedCarrierError(
-            f"{path}: a {known.name} file gets both labels together: label(Path({str(path)!r})); labels alone are "
-            f"written into {writing}"
+            f"{target}: {NO_PLACE}; Markdown has one: choose for example {target.with_suffix('.md').name!r}"
         )
+    if known is None:
+        writing = ", ".join(carrier.name for carrier in hooks().carriers if carrier.write)
+        raise UnsupportedCarrierError(f"{source}: its format is not known; labels are written into {writing}, Markdown")
+    if known.refusal:
+        raise UnsupportedCarrierError(f"{source}: {known.name} cannot be labelled: {known.refusal}")
+    if known.write is None and known is not markdown.CARRIER:
+        raise UnsupportedCarrierError(f"{source}: labels in {known.name} files can be read, and not written")
     return known
 
 
 def _write_markdown(
-    source: Path, target: Path, label: Label, finish: Finish | None, before: Callable[[Label], None] | None
+    source: Path,
+    target: Path,
+    label: Label,
+    others: Sequence[Finding],
+    finish: Finish | None,
+    before: Callable[[Label], None] | None,
 ) -> Label:
     """A Markdown text keeps every byte but its front matter; it is small, and is written whole."""
-    file = TextFile.open(source, target)
-    findings = _refuse_change(source, read_label(source), label)
-    if _with_others(label, findings) != label.to_json():
+    if _with_others(label, others) != label.to_json():
         raise ForeignLabelError(
             f"the label of {source} holds elements that Annex E has not, which rewriting its front matter would lose",
             stage="write_metadata",
         )
+    file = TextFile.open(source, target)
     content = file.content
     file.put(content, label, None)
     whole = label if finish is None else finish(label, BytesIO(file.data), target)

@@ -532,3 +532,27 @@ def test_films_have_places_of_their_own(cli: Cli, command: Any) -> None:
     wrong = cli("label", "in", "--out", "out2", "--position", "start")
     assert wrong.exit_code == 2
     assert "a film has" in wrong.output
+
+
+def test_the_implicit_label_alone_goes_into_markdown_and_is_not_written_twice(cli: Cli, picture: Picture) -> None:
+    write("in/a.md", "# 标题\n")
+    assert cli("label", "in", "--out", "out", "--implicit-only").exit_code == 0
+    assert Path("out/a.md").read_text(encoding="utf-8").endswith("---\n# 标题\n")
+    again = cli("label", "in", "--out", "out", "--implicit-only")
+    assert again.exit_code == 0
+    assert "labelled before 1 早已标识 1" in again.output
+    picture("in/old.bmp")
+    refused = cli("label", "in/old.bmp", "--out", "out", "--implicit-only")
+    assert refused.exit_code == 1
+    assert "--format" not in refused.output  # which --implicit-only does not take
+
+
+def test_a_picture_that_is_known_and_not_decoded_says_so_and_a_path_is_told_once(cli: Cli) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + b"\0\0\0\x08mdat"
+    Path("a.heic").write_bytes(heic)
+    Path("b.ts").write_bytes((b"\x47\x40\0\x10" + bytes(184)) * 8)
+    result = cli("label", "a.heic", "b.ts", "--out", "out")
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert "no HEIC can be decoded; write_label() writes the implicit label alone" in told
+    assert ": b.ts: MPEG-TS cannot be labelled" in told

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,22 @@ def test_an_item_that_kills_its_process_is_told_and_the_others_go_on() -> None:
     assert len(found) == len(items)
     assert {number for number, answer in found.items() if isinstance(answer, Crash)} == {2, 5}
     assert [found[number] for number in range(6, len(items))] == [2 * item for item in items[6:]]
+
+
+def dwell(number: int) -> int:
+    print(os.getpid(), flush=True)
+    time.sleep(0.5)
+    return number
+
+
+def test_a_killed_run_takes_its_processes_along() -> None:
+    script = "from tests.folders.test_pool import dwell, spread\nfor _ in spread(dwell, range(200), 2): pass"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert {int(run.stdout.readline()) for _ in range(6)}
+        run.kill()
+        rest, _ = run.communicate(timeout=60)  # ends when the last process that could write to it has ended
+    assert len(rest.split()) < 100
 
 
 def test_what_they_need_is_loaded_for_large_folders_only(tmp_path: Path) -> None:

@@ -164,6 +164,25 @@ def test_another_label_in_the_users_exif_is_refused(suffix, labelled, tmp_path: 
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "png", "avif"])
+def test_an_older_label_of_ours_in_exif_or_a_comment_gives_way(suffix, provider, tmp_path: Path, exif_tags):
+    older = Label(content_producer="acme", produce_id="old", content_propagator="acme", propagate_id="old")
+    path = tmp_path / f"in.{suffix}"
+    comment = {"comment": older.to_json()} if suffix == "jpg" else {}
+    made = exif(b"ASCII\0\0\0" + older.to_json(wrapped=True).encode())
+    Image.new("RGB", (200, 120), "red").save(path, exif=made, **comment)
+    label(path, provider=provider)
+    [finding] = read_label(path).findings
+    assert finding.label == older
+    assert "UserComment" not in finding.place
+    assert "COM" not in finding.place
+    assert exif_tags(path)["IFD0:Make"] == "Maker"
+    with Image.open(path) as opened:
+        label(opened, provider=provider)
+        opened.save(tmp_path / f"again.{suffix}", exif=made)
+    assert [finding.label for finding in read_label(tmp_path / f"again.{suffix}").findings] == [older]
+
+
 def test_another_label_in_a_jpeg_comment_is_refused(labelled, tmp_path: Path):
     with pytest.raises(LabelError, match="found 2"):
         labelled.save(tmp_path / "out.jpg", comment="AIGC" + OTHER.to_json())
