@@ -126,6 +126,11 @@ _SUFFIXES: dict[str, tuple[str, str | None]] = {
 _BY_PYAV = {"M4A": "ipod", "AAC": "adts"}
 
 
+def holds(path: Path) -> bool:
+    """Whether a file of this name is sound."""
+    return path.suffix.lower() in _SUFFIXES
+
+
 def known(samples: Any, rate: int) -> Provider | None:
     """The provider whose label sound carries; None if it carries none that was made here."""
     try:
