@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing
@@ -164,7 +165,8 @@ class Release:
             return self.apieces(output)
         if isinstance(output, Generator):
             return self.pieces(output)
-        if isinstance(output, Iterator):
+        # A file in memory is whole, though it can be iterated over.
+        if isinstance(output, Iterator) and not isinstance(output, io.BytesIO):
             return LabelledStream(output, self.provider, self.name) if self.kind == "text" else self.pieces(output)
         return self._whole(output)
 

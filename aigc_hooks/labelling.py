@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from aigc_hooks.carry import labelled_by
 from aigc_hooks.contents import beside_film, labelled, labelled_films, modality_of
+from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import is_picture
 from aigc_hooks.on_disk import label_file, label_text
 from aigc_hooks.provider import Provider, resolve
@@ -163,6 +164,8 @@ def save(
         known = sound.known(content, rate) if provider is None and not settings else None
         made = labelled(content, known or resolve(provider, settings), "save", rate)
         return sound.save(made, Path(path), rate, params)
+    if not is_picture(content):
+        _refuse_untimed(Path(path))
     if modality_of(content) == "scene":
         from aigc_hooks import meshes
         from aigc_hooks.saving import scenes
@@ -180,3 +183,17 @@ def save(
         content = to_picture(content, by)
     content.save(path, **params)
     return Path(path)
+
+
+def _refuse_untimed(path: Path) -> None:
+    """Refuses a file of a film or a sound, of which nothing tells how quick it is.
+
+    Raises:
+        UnsupportedOutputError: It is one.
+    """
+    from aigc_hooks.saving import films, sound
+
+    if films.holds(path):
+        raise UnsupportedOutputError(f"{path}: of a film give the frames a second: save(frames, path, fps=16)")
+    if sound.holds(path):
+        raise UnsupportedOutputError(f"{path}: of sound give the samples a second: save(samples, path, rate=24000)")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import Any
 
 import numpy
 import pytest
 
-from aigc_hooks import ConfigError, LabelError, Provider, find_rhythm, is_wrapped, label, unwrap, wrap
+from aigc_hooks import (
+    ConfigError,
+    LabelError,
+    Provider,
+    UnsupportedOutputError,
+    find_rhythm,
+    is_wrapped,
+    label,
+    unwrap,
+    wrap,
+)
 
 ACME = Provider(producer="acme")
 RATE = 16_000
@@ -131,3 +142,8 @@ def test_a_generator_that_returns_or_is_closed_early() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ConfigError, match="'audio'"):
         wrap(lambda: BARE, kind="sound", provider=ACME)
+
+
+def test_a_file_in_memory_is_no_stream_and_its_bytes_are_asked_for() -> None:
+    with pytest.raises(UnsupportedOutputError, match=r"returned _io\.BytesIO.*bytes of encoded sound"):
+        wrap(lambda: io.BytesIO(b"RIFF"), kind="audio", rate=24_000, producer="acme")()

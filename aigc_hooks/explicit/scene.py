@@ -72,6 +72,9 @@ class SceneLabel:
     def html(self, *, inside: bool = False) -> str:
         """The label as a piece of a web page: it stays in its place when the page is scrolled, and nothing closes it.
 
+        No style of the page changes it. It belongs right before ``</body>``: an element around it that is transformed,
+        filtered or clipped would carry it away, and one with a lower ``z-index`` than others would sink with it.
+
         Args:
             inside: It is placed in the element that holds it, which is positioned and of ``container-type: size``, and
                 not in the window.
@@ -83,14 +86,14 @@ class SceneLabel:
         left, top, right, bottom = mark.box
         share = 100 / _SIDE
         position = self._provider.image.position
+        # Pages have rules for pictures, such as "max-height", or "opacity:0" until a script has seen them.
         rules = [
+            "all:initial",
             f"position:{'absolute' if inside else 'fixed'}",
             f"width:{(right - left) * share:.4f}{unit}",
             f"height:{(bottom - top) * share:.4f}{unit}",
             f"z-index:{_ON_TOP}",
             "pointer-events:none",
-            "margin:0",
-            "max-width:none",
         ]
         moves = []
         for near, far, before, behind, move in (
@@ -109,7 +112,7 @@ class SceneLabel:
         data = base64.b64encode(_png(mark)).decode()
         return (
             f'<img role="note" alt="{escape(self.wording, quote=True)}" src="data:image/png;base64,{data}" '
-            f'style="{";".join(rules)}">'
+            f'style="{";".join(f"{rule}!important" for rule in rules)}">'
         )
 
     def plane(self, *, field_of_view: float = math.pi / 3, aspect: float = 16 / 9) -> bytes:

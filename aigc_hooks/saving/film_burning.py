@@ -88,10 +88,13 @@ def burn(
         if chapters := old.chapters():
             new.set_chapters(chapters)
         told = _Told(progress, length, float(old.start_time or 0) / 1_000_000)
+        reached = 0.0
         for packet in old.demux([stream for stream in old.streams if ways[stream.index] is not None]):
             way = ways[packet.stream.index]
             assert way is not None
             time = packet.dts * packet.time_base if packet.dts is not None else None
+            if packet.stream.type in ("audio", "video"):
+                reached = max(reached, _end(packet))
             for made in way.take(packet):
                 new.mux(made)
             if time is not None:
@@ -99,7 +102,7 @@ def burn(
         for way in filter(None, ways.values()):
             for made in way.end():
                 new.mux(made)
-            way.check()
+            way.check(reached)
         places = [stream.index for stream in pyav.pictures(old)]
     told.reached(math.inf)
     return {places.index(number): plan for number, plan in plans.items()}
@@ -142,12 +145,20 @@ class _Way(Protocol):
     def end(self) -> Iterator[Any]:
         """Yields the last packets."""
 
-    def check(self) -> None:
+    def check(self, reached: float) -> None:
         """Refuses a film that ended before it should.
+
+        Args:
+            reached: When the last picture or sound that arrived ends, in seconds.
 
         Raises:
             CarrierError: It did.
         """
+
+
+def _end(packet: Any) -> float:
+    """When what a packet holds ends, in seconds."""
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base) if packet.pts is not None else 0.0
 
 
 def _way(
@@ -209,7 +220,7 @@ class _Copy:
     def end(self) -> Iterator[Any]:
         yield from ()
 
-    def check(self) -> None:
+    def check(self, reached: float) -> None:
         """Nothing: that a stream ends before its film is no fault."""
 
 
@@ -226,11 +237,13 @@ class _Painter:
         self._length = length or float((old.duration or 0) * old.time_base)
         self._clock = Clock(old, numbered=counts(old))
         self._packets = 0
+        self._arrived = 0.0
         self._begin: float | None = None
         old.thread_type = "AUTO"
 
     def take(self, packet: Any) -> Iterator[Any]:
         self._packets += bool(packet.size) and not packet.is_discard
+        self._arrived = max(self._arrived, _end(packet))
         for frame in packet.decode():
             yield from self._painted(frame)
 
@@ -251,11 +264,21 @@ class _Painter:
         frame.pict_type = 0  # the encoder chooses its own key frames
         yield from map(self._clock.give_back, self._stream.encode(frame))
 
-    def check(self) -> None:
-        _refuse_cut(self._source, self._old, self._length, self._packets, self._clock.until, self._clock.seen)
+    def check(self, reached: float) -> None:
+        arrived = (self._packets, reached, self._arrived)
+        _refuse_cut(self._source, self._old, self._length, *arrived, self._clock.until, self._clock.seen)
 
 
-def _refuse_cut(source: Path, old: Any, length: float, packets: int, until: float, seen: int | None = None) -> None:
+def _refuse_cut(
+    source: Path,
+    old: Any,
+    length: float,
+    packets: int,
+    reached: float,
+    arrived: float,
+    until: float,
+    seen: int | None = None,
+) -> None:
     """Refuses a film that ended before it should.
 
     Args:
@@ -263,6 +286,8 @@ def _refuse_cut(source: Path, old: Any, length: float, packets: int, until: floa
         old: Its stream.
         length: How long the film tells to be, in seconds.
         packets: How many arrived.
+        reached: When the last packet of any stream ended, in seconds: sound may go on behind the pictures.
+        arrived: When the last of this stream did.
         until: When the last picture ended, in seconds.
         seen: How many pictures were decoded, if they were.
 
@@ -278,6 +303,7 @@ def _refuse_cut(source: Path, old: Any, length: float, packets: int, until: floa
         # What an edit list leaves out never arrives; what arrives and cannot be decoded is damaged.
         short = seen < enough and (ends or packets >= enough)
     else:
+        length = arrived if reached >= (length - _SHORTEST) * _ENOUGH else length
         short = until < (length - _SHORTEST) * _ENOUGH
     if not seen or short:
         raise CarrierError(

@@ -191,7 +191,7 @@ class Track:
         yield from self._released(0)
         yield from self._stream.encode(None)
 
-    def check(self) -> None:
+    def check(self, reached: float) -> None:
         """Nothing: that a track ends before its film is no fault."""
 
     def _cut(self, frame: Any) -> Any:

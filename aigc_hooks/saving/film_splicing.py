@@ -107,7 +107,8 @@ class Splicer:
         overlay: The label.
         plan: Where it is cut.
         shows: Whether the picture at a time shows the label, in seconds from the first.
-        whole: Refuses a film that ended before it should, by how many packets arrived and when the last ended.
+        whole: Refuses a film that ended before it should, by how many packets arrived and when the last ended: of the
+            film, of the stream, and of those decoded.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Splicer:
         overlay: Overlay,
         plan: Plan,
         shows: Callable[[float], bool],
-        whole: Callable[[int, float], None],
+        whole: Callable[[int, float, float, float], None],
     ) -> None:
         self._source = source
         self._old = old
@@ -187,13 +188,16 @@ class Splicer:
         if self._spans and self._count > self._spans[0].start:
             yield from self._close()
 
-    def check(self) -> None:
+    def check(self, reached: float) -> None:
         """Refuses a film that ended before it should.
+
+        Args:
+            reached: When the last picture or sound that arrived ends, in seconds.
 
         Raises:
             CarrierError: It did.
         """
-        self._whole(self._count, self._until)
+        self._whole(self._count, reached, self._until, self._until)
 
     def _close(self) -> Iterator[Any]:
         """Ends a run: the decoder and the encoder give what they still have."""

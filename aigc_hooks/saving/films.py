@@ -30,6 +30,11 @@ _ENCODERS: dict[str, tuple[str, dict[str, str], int]] = {
 Sound = tuple[Any, int]
 
 
+def holds(path: Path) -> bool:
+    """Whether a file of this name is a film, and nothing else."""
+    return path.suffix.lower() in _ENCODERS
+
+
 def known(content: Any) -> Provider | None:
     """The provider whose label a film carries; None where it carries none that was made here."""
     found = films_in(content)

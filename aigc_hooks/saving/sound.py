@@ -126,6 +126,11 @@ _SUFFIXES: dict[str, tuple[str, str | None]] = {
 _BY_PYAV = {"M4A": "ipod", "AAC": "adts"}
 
 
+def holds(path: Path) -> bool:
+    """Whether a file of this name is sound."""
+    return path.suffix.lower() in _SUFFIXES
+
+
 def known(samples: Any, rate: int) -> Provider | None:
     """The provider whose label sound carries; None if it carries none that was made here."""
     try:
@@ -155,7 +160,15 @@ def save(samples: Any, path: Path, rate: int, params: dict[str, Any]) -> Path:
             import soundfile
         except ImportError as error:
             raise UnsupportedCarrierError("sound is saved with soundfile: pip install 'aigc-hooks[audio]'") from error
-        soundfile.write(made, values, rate, format=form, **{"subtype": subtype, **params})
+        try:
+            soundfile.write(made, values, rate, format=form, **{"subtype": subtype, **params})
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.removeprefix("Error : ")
+            raise UnsupportedCarrierError(
+                f"{path}: {values.shape[1] if values.ndim > 1 else 1} channels at {rate} samples a second cannot be "
+                f"written as {subtype or form}: {reason} Convert the sound, or choose "
+                f"{path.with_suffix('.wav').name!r}"
+            ) from error
     with replacing(path) as file:
         file.write(made.getvalue())
     return path
@@ -169,7 +182,10 @@ def _values(samples: Any) -> Any:
     """
     import numpy
 
-    values = samples.detach().float().cpu().numpy() if is_tensor(samples) else numpy.asarray(samples)
+    if is_tensor(samples):
+        samples = samples.detach().cpu()
+        samples = (samples.float() if samples.is_floating_point() else samples).numpy()
+    values = numpy.asarray(samples)
     while values.ndim > 1 and values.shape[0] == 1:
         values = values[0]
     if values.ndim > 2:
@@ -178,8 +194,12 @@ def _values(samples: Any) -> Any:
         values = values.T
     if values.dtype.kind == "f" and float(numpy.abs(values).max()) > INTEGER_RANGE:  # in the range of 16-bit integers
         values = values.round().clip(-32768, 32767).astype(numpy.int16)
+    elif values.dtype == numpy.float16:  # which no encoder takes
+        values = values.astype(numpy.float32)
     elif values.dtype == numpy.uint8:
         values = (values.astype(numpy.int16) - 128) * 256
+    elif values.dtype == numpy.int8:
+        values = values.astype(numpy.int16) * 256
     return values
 
 

@@ -106,6 +106,20 @@ def test_in_a_browser_at_another_place(shot: Callable[..., Any], position: str) 
     assert (x > 0.7) == ("right" in position)
 
 
+HOSTILE = """<style>img {display:none; opacity:0; filter:brightness(.2); transform:scale(.1); transition:all 9s;
+max-height:20px !important; margin:90px !important; inset:0 !important; padding:30px; box-sizing:border-box;
+clip-path:inset(50%); mix-blend-mode:multiply; visibility:hidden; position:static !important}</style>"""
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_styles_of_the_page_do_not_change_it(shot: Callable[..., Any], inside: bool) -> None:
+    label = SceneLabel(provider=ACME).html(inside=inside)
+    body = f'<div class="box" style="z-index:1000000">{label}</div>' if inside else label
+    bare, hostile = shot(body, (1000, 700)), shot(HOSTILE + body, (1000, 700))
+    assert (bare > 235).any()
+    assert numpy.array_equal(hostile, bare)
+
+
 def test_inside_an_element(shot: Callable[..., Any]) -> None:
     body = f'<div class="box" style="z-index:1000000">{SceneLabel(provider=ACME).html(inside=True)}</div>'
     picture = shot(body, (1280, 800))

@@ -273,3 +273,25 @@ def test_a_disk_that_is_full_leaves_the_old_film(tmp_path: Path) -> None:
     assert "one clear error" in done.stderr
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("coverage", ["throughout", "opening"])
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_sound_may_go_on_behind_the_pictures_but_a_film_that_was_cut_is_refused(
+    coverage: str, suffix: str, tmp_path: Path
+) -> None:
+    film, made = tmp_path / f"film.{suffix}", tmp_path / f"made.{suffix}"
+    pictures = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=3"]
+    sound = ["-f", "lavfi", "-i", "sine=440:duration=8"]
+    run(*pictures, *sound, *X264, "-g", 25, "-pix_fmt", "yuv420p", "-c:a", "aac", film)
+    label(film, output=made, provider=ACME, video={"coverage": coverage})
+    found = shown(made)
+    assert len(found) == 75
+    assert found.count(True) == (75 if coverage == "throughout" else 50)
+    streams = ("-map", "0:a", "-c", "copy", "-f", "md5", "-")
+    assert run("-i", film, *streams) == run("-i", made, *streams)
+    whole = film.read_bytes()
+    film.write_bytes(whole[: len(whole) // 4])
+    with pytest.raises(CarrierError):
+        label(film, output=made, provider=ACME, video={"coverage": coverage})
+    assert film.read_bytes() == whole[: len(whole) // 4]

@@ -174,6 +174,12 @@ def test_a_format_without_a_place_is_refused_before_anything_is_lost(sound: Any,
     assert soundfile.info(tmp_path / "b.au").frames == len(lenient)
 
 
+def decoded(path: Path) -> Any:
+    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return numpy.frombuffer(done.stdout, numpy.float32)
+
+
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "aiff", "m4a", "aac"])
 @pytest.mark.parametrize(
     "form",
@@ -184,9 +190,39 @@ def test_save_writes_every_format(suffix: str, form: Any, tmp_path: Path) -> Non
     reading = read_label(path)
     assert reading.label is not None
     assert reading.label.content_producer == "acme"
-    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
-    assert len(find_rhythm(numpy.frombuffer(done.stdout, numpy.float32), RATE)) == 1
+    assert len(find_rhythm(decoded(path), RATE)) == 1
+
+
+DTYPES: dict[str, Any] = {
+    "float16": lambda x: x.astype(numpy.float16),
+    "int8": lambda x: (x * 127).astype(numpy.int8),
+    "uint8": lambda x: (x * 127 + 128).astype(numpy.uint8),
+    "int16": lambda x: (x * 32767).astype(numpy.int16),
+    "int32": lambda x: (x.astype(numpy.float64) * (2**31 - 1)).astype(numpy.int32),
+}
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "m4a"])
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_save_keeps_the_level_of_samples_of_any_type(dtype: str, tensor: bool, suffix: str, tmp_path: Path) -> None:
+    tone = 0.5 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(RATE) / RATE)
+    samples = DTYPES[dtype](tone)
+    given = torch.from_numpy(samples) if tensor else samples
+    made = decoded(save(given, tmp_path / f"x.{suffix}", rate=RATE, provider=ACME))
+    assert len(find_rhythm(made, RATE)) == 1
+    middle = made[-RATE // 2 - 2000 : -RATE // 2 + 2000]
+    assert abs(float(numpy.abs(middle).max()) - 0.5) < 0.03
+    assert abs(float(middle.mean())) < 0.02
+
+
+@pytest.mark.parametrize(("suffix", "rate", "channels"), [("opus", 44_100, 2), ("mp3", 96_000, 1), ("mp3", 48_000, 3)])
+def test_save_names_what_an_encoder_cannot_take(suffix: str, rate: int, channels: int, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(b"old")
+    with pytest.raises(UnsupportedCarrierError, match=f"{channels} channels at {rate} .* choose 'x.wav'"):
+        save(numpy.zeros((rate, channels), numpy.float32), path, rate=rate, provider=ACME)
+    assert path.read_bytes() == b"old"
 
 
 def test_save_of_aac_at_a_rate_that_is_asked_for(tmp_path: Path) -> None:

@@ -545,3 +545,11 @@ def test_the_label_of_one_export_is_the_label_of_another(tmp_path: Path) -> None
     export_to_video(label(film(), fps=FPS, provider=ACME), str(tmp_path / "a.mp4"), fps=FPS)
     aigc_hooks.write_label(tmp_path / "a.mp4", own)
     assert read_label(tmp_path / "a.mp4").label == own
+
+
+@pytest.mark.parametrize(("suffix", "fix"), [("mp4", "fps=16"), ("WEBM", "fps=16"), ("wav", "rate=24000")])
+@pytest.mark.parametrize("content", [[Image.new("RGB", (64, 64))] * 2, np.zeros((2, 64, 64, 3), np.uint8), np.zeros(9)])
+def test_save_asks_for_the_rate_that_the_file_needs(suffix: str, fix: str, content: Any, tmp_path: Path) -> None:
+    with pytest.raises(aigc_hooks.UnsupportedOutputError, match=fix):
+        aigc_hooks.save(content, tmp_path / f"a.{suffix}", provider=ACME)
+    assert not list(tmp_path.iterdir())
