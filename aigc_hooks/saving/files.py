@@ -65,7 +65,9 @@ class PictureFile:
             raise
         except UnidentifiedImageError as error:
             raise CarrierError(
-                f"{source} cannot be read as a picture: its format is not known, or it is cut"
+                f"{source} cannot be read as a picture: its format is not known, or it is cut. label() takes "
+                "pictures, .txt and .md, sounds, films, HTML, DOCX, PPTX, ODT, EPUB, PDF and SVG: look at the suffix "
+                "of its name, or convert it to one of them"
             ) from error
         except Exception as error:  # Pillow's decoders raise whatever a broken file makes them raise
             if isinstance(error, OSError) and error.errno is not None:  # the file system's word, which names the file

@@ -223,7 +223,9 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
     known = known_carrier(head, path)
     writing = ", ".join(carrier.name for carrier in carriers if carrier.write)
     if known is None:
-        raise UnsupportedCarrierError(f"{path}: its format is not known; labels are written into {writing}")
+        raise UnsupportedCarrierError(
+            f"{path}: its format is not known; labels are written into {writing}. {_advice(path)}"
+        )
     if known.refusal:
         raise UnsupportedCarrierError(f"{path}: {known.name} cannot be labelled: {known.refusal}")
     if known.write is None:
@@ -232,6 +234,16 @@ def _carrier(stream: BinaryIO, path: Path) -> Carrier:
             f"written into {writing}"
         )
     return known
+
+
+def _advice(path: Path) -> str:
+    """What to do with a file that has no place for the implicit label, by its suffix."""
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return f"Plain text has no place for it, and gets the explicit label: label(Path({str(path)!r}))"
+    if suffix in (".bmp", ".tga", ".ppm", ".ico", ".jp2"):
+        return "Convert the picture to one of them, such as PNG, and write its label there"
+    return "Convert the file to one of them, and write its label there"
 
 
 def _write_markdown(
