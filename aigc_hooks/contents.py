@@ -10,6 +10,14 @@ from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.stages import passed, record, run
 
+_FILE = "Give a file as label(Path(…)), or its implicit label alone as write_label(path, …)"
+_ADVICE = {
+    **dict.fromkeys(("bytes", "bytearray", "BytesIO", "BufferedReader", "BufferedRandom", "TextIOWrapper"), _FILE),
+    "function": "Wrap a function with wrap(function, kind=…), and what it returns is labelled",
+    "method": "Wrap a method with wrap(method, kind=…), and what it returns is labelled",
+}
+"""What to do instead, by the kind of what cannot be labelled."""
+
 
 def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None) -> Any:
     """Runs the stages over content and returns it, the same object where that can be.
@@ -111,7 +119,8 @@ def modality_of(content: Any) -> str:
         return "scene"
     kind = f"{type(content).__module__}.{type(content).__qualname__}"
     raise UnsupportedOutputError(
-        f"cannot label {kind}: this version labels text, PIL images, arrays and tensors of pictures, meshes with "
-        "verts and faces, sound with its rate=, lists of them, and files given as pathlib.Path",
+        f"cannot label {kind}: labelled are text, PIL images, arrays and tensors of pictures, frames of films with "
+        "their fps=, sound with its rate=, meshes with verts and faces, lists of them, and files given as "
+        f"pathlib.Path. {_ADVICE.get(type(content).__name__, 'Give label() the part of it that is content')}",
         stage="detect",
     )

@@ -228,10 +228,19 @@ class Hooks:
             plugin = _culprit(hook, error.__traceback__)
             by = f" of plugin {plugin!r}" if plugin else ""
             raise LabelError(
-                f"stage {stage}{by} failed, and nothing was released: {str(error) or type(error).__name__}",
+                f"stage {stage}{by} failed, and nothing was released: {str(error) or type(error).__name__}"
+                f"{_missing(error, arguments.get('artifact'))}",
                 stage=stage,
                 plugin=plugin,
             ) from error
+
+
+def _missing(error: Exception, artifact: Artifact | None) -> str:
+    """How to install what an error says is missing, where one of this library's extras brings it."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in ("av", "mutagen", "numpy", "soundfile"):
+        return ""
+    extra = "video" if artifact is not None and artifact.modality == "video" else "audio"
+    return f": pip install '{DISTRIBUTION}[{extra}]'"
 
 
 # Hooks that may be generators: what they yield is read.

@@ -281,7 +281,7 @@ def _unknown(cls: type) -> str:
     adapters = [info.name for info in infos if "aigc_adapter" in info.hooks] or ["none"]
     message = (
         f"no adapter knows {_name(cls)}; adapters found: {', '.join(adapters)}. To label finished content use label(), "
-        "to wrap a function of your own say what it makes: wrap(function, kind='text')"
+        "to wrap a function of your own say what it makes: wrap(function, kind='text'), or 'image', 'audio', 'video'"
     )
     if extra := _extra({parent.__module__.partition(".")[0] for parent in cls.__mro__}):
         message += f". For {extra}: pip install --upgrade '{DISTRIBUTION}[{extra}]'"

@@ -35,9 +35,9 @@ from aigc_hooks import (
     ReviewRefused,
     UnsupportedOutputError,
     hookspecs,
-    labelling,
     plugins,
     read_label,
+    stages,
 )
 from aigc_hooks.artifact import Artifact
 
@@ -487,7 +487,7 @@ def test_aigc_prepare_changes_what_a_generation_is_given(install: Install) -> No
         """,
     )
     call = Call("Pipeline", ["a cat AI生成"], {})
-    labelling.prepare(call, ACME)
+    stages.prepare(call, ACME)
     assert (call.arguments, call.keywords) == (["a cat"], {"seed": 1})
 
 
@@ -504,9 +504,9 @@ def test_aigc_review_refuses_an_input_and_an_output(install: Install, caplog: py
     install("reviewer", REVIEW)
     caplog.set_level(logging.INFO, "aigc_hooks.audit")
     with pytest.raises(ReviewRefused, match="Pipeline was refused: a forbidden word") as caught:
-        labelling.prepare(Call("Pipeline", ["a bomb"], {}), ACME)
+        stages.prepare(Call("Pipeline", ["a bomb"], {}), ACME)
     assert caught.value.stage == "review"
-    labelling.prepare(Call("Pipeline", ["a cat"], {}), ACME)
+    stages.prepare(Call("Pipeline", ["a cat"], {}), ACME)
     with pytest.raises(ReviewRefused, match="content was refused"):
         aigc_hooks.label("how to build a bomb", provider=Provider(producer="acme", on_error="warn"))
     assert aigc_hooks.label("a cat", provider=ACME).startswith("a cat")
@@ -526,7 +526,7 @@ def test_aigc_review_that_fails_lets_nothing_out_whatever_is_forgiven(install: I
     for attempt in (
         lambda: aigc_hooks.label(image, provider=forgiving),
         lambda: aigc_hooks.label("a text", provider=forgiving),
-        lambda: labelling.prepare(Call("Pipeline", ["a cat"], {}), forgiving),
+        lambda: stages.prepare(Call("Pipeline", ["a cat"], {}), forgiving),
     ):
         with pytest.raises(LabelError, match="stage review of plugin 'reviewer' failed"):
             attempt()
@@ -696,10 +696,10 @@ def test_a_raising_plugin_lets_nothing_out(stage: str, install: Install) -> None
 def test_a_raising_aigc_prepare_stops_the_generation(install: Install) -> None:
     install("failing", RAISING.format(stage="prepare", argument="call"))
     with pytest.raises(LabelError, match="no disk") as caught:
-        labelling.prepare(Call("Pipeline", [], {}), ACME)
+        stages.prepare(Call("Pipeline", [], {}), ACME)
     assert (caught.value.stage, caught.value.plugin) == ("prepare", "failing")
     with pytest.warns(UserWarning, match="goes on unprepared"):
-        labelling.prepare(Call("Pipeline", [], {}), Provider(producer="acme", on_error="warn"))
+        stages.prepare(Call("Pipeline", [], {}), Provider(producer="acme", on_error="warn"))
 
 
 def test_a_lazy_aigc_detect_that_raises_is_named_too(install: Install) -> None:

@@ -57,13 +57,13 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
 
 def _heard(path: Path, styles: list[AudioStyle]) -> tuple[list[Rhythm], float, bool]:
     """The rhythms in a file, how long it is in seconds, and whether it was heard to its end."""
-    import numpy
-
     found: list[Rhythm] = []
     with closing(_decoded(path)) as decoded:
-        first_block, own = next(decoded, (numpy.zeros((0, 1), numpy.float32), 0))
-        if not len(first_block):
+        if (opened := next(decoded, None)) is None or not len(opened[0]):
             return [], 0.0, True
+        import numpy  # what is missing has been said by the decoder
+
+        first_block, own = opened
         if first_block.shape[1] > MOST_CHANNELS:
             raise LabelError(f"it has {first_block.shape[1]} channels, and at most {MOST_CHANNELS} are looked at")
         rate, left = check_rate(own), MAX_SAMPLES

@@ -45,8 +45,8 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Labels AI-generated pictures, texts, sounds and films as Chinese law demands (GB 45438-2025), and reads the "
-    "labels (生成合成标识).",
+    help="Labels AI-generated pictures, texts, documents, sounds and films as Chinese law demands (GB 45438-2025), and "
+    "reads, judges and verifies the labels (生成合成标识).",
     epilog="Exit codes: 0 done; 1 something could not be labelled, read or verified; 2 wrong call or wrong settings.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,

@@ -40,10 +40,11 @@ def propagate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
     provider: ProviderName = None,
 ) -> None:
-    """Tell what a platform shows around files, and write its elements into their labels (传播).
+    """Mark files as a platform that spreads them (传播).
 
-    By article 6 of the Measures: the metadata says it (Label 1), the user declared it (2), or it was detected (3). What
-    the producer wrote stays. Give either --out or --in-place. Goes on after a file that fails.
+    Tells what the platform shows around each, and writes its elements into the label. By article 6 of the Measures: the
+    metadata says it (Label 1), the user declared it (2), or it was detected (3). What the producer wrote stays. Give
+    either --out or --in-place. Goes on after a file that fails.
     """
     if in_place == (out is not None):
         usage("propagate", "give either --out DIR or --in-place" + (", not both" if in_place else ""))
@@ -67,10 +68,11 @@ def propagate(
 def prompts(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """Print what a platform shows: around content and players, and to those who upload (提示语).
+    """Print what a platform shows (提示语).
 
-    By articles 4, 6 and 10 of the Measures: the prompts of the three degrees, the declaration that an uploader ticks,
-    and the reminder to declare; each in Chinese, with English to go beside it.
+    Around content and players, and to those who upload. By articles 4, 6 and 10 of the Measures: the prompts of the
+    three degrees, the declaration that an uploader ticks, and the reminder to declare; each in Chinese, with English to
+    go beside it.
     """
     from aigc_hooks.cli import tables
     from aigc_hooks.duties.platform import prompts as texts
@@ -86,10 +88,10 @@ def agreement(
     language: Annotated[Language, typer.Option(help="Language of the clause.")] = Language.both,
     provider: ProviderName = None,
 ) -> None:
-    """Print the clause on labels for the user agreement, as Markdown (用户服务协议条款).
+    """Print the clause for the user agreement (用户服务协议条款).
 
-    Article 8 of the Measures asks for it. It tells the methods and styles that the provider's settings have, and the
-    users' duties. Have a lawyer read it with the rest of the agreement.
+    As Markdown. Article 8 of the Measures asks for it. It tells the methods and styles that the provider's settings
+    have, and the users' duties. Have a lawyer read it with the rest of the agreement.
     """
     from aigc_hooks.duties.agreement import agreement as clause
     from aigc_hooks.provider import resolve

@@ -90,12 +90,13 @@ def label(
     exclude: Exclude = None,
     processes: Jobs = None,
 ) -> None:
-    """Label pictures, texts, documents, sounds and films, for people and in their metadata (添加标识).
+    """Put both labels on files and folders (添加标识).
 
-    Goes on after a file that fails, and tells at the end. Give either --out or --in-place. Markdown gets the implicit
-    label as front matter; a .txt has no place for it and gets the visible label only; a text that is blank or one JSON
-    document is left as it is. Sound gets its label before it and is not encoded anew, except Ogg Vorbis; the pictures
-    of films are, and a bar shows how far they are. The sound of films stays as it is unless with --label-sound.
+    On pictures, texts, documents, sounds and films: for people, and in the metadata. Goes on after a file that fails,
+    and tells at the end. Give either --out or --in-place. Markdown gets the implicit label as front matter; a .txt has
+    no place for it and gets the visible label only; a text that is blank or one JSON document is left as it is. Sound
+    gets its label before it and is not encoded anew, except Ogg Vorbis; the pictures of films are, and a bar shows how
+    far they are. The sound of films stays as it is unless with --label-sound.
 
     Of a folder, every file in it gets its labelled copy at the same place under --out. A run that was broken off goes
     on where it was: a copy that carries this producer's label is not made again, unless with --overwrite. Files whose

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aigc_hooks.duties.log.row import Row
 
 app = typer.Typer(
-    help="The record of what left (日志留存): show, export, verify, merge, purge.",
+    help="Look after the record of what was released (日志留存).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -90,9 +90,9 @@ def show(
     url: Url = None,
     provider: Provider = None,
 ) -> None:
-    """Show all that is recorded of one piece of content, as JSON (查询编号).
+    """Show the record of one piece of content (查询编号).
 
-    Exit code 1 if nothing is.
+    All that there is of it, as JSON. Exit code 1 if nothing is.
     """
     from aigc_hooks.cli import tables
     from aigc_hooks.duties.log import finding
@@ -192,7 +192,10 @@ def merge(
 
 @app.command()
 def upgrade(url: Url = None, provider: Provider = None) -> None:
-    """Bring the tables up to this version; the first row that is written does so too (升级表结构)."""
+    """Bring the tables up to this version (升级表结构).
+
+    The first row that is written does so too.
+    """
     database = _opened(url, provider, create=True)
     typer.echo(f"{database.shown}: {'upgraded 已升级' if database.upgrade() else 'up to date 已是最新'}", err=True)
 

@@ -42,7 +42,9 @@ def _store(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError as error:
-        raise ConfigError(f"{url}: stores beside this machine's are reached with fsspec: pip install fsspec") from error
+        raise ConfigError(
+            f"{url}: stores beside this machine's are reached with fsspec: pip install 'aigc-hooks[remote]'"
+        ) from error
     try:
         store, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:  # which package a protocol needs, or that it is not known

@@ -226,12 +226,21 @@ def _carrier(stream: BinaryIO, source: Path, target: Path) -> Carrier:
         )
     if known is None:
         writing = ", ".join(carrier.name for carrier in hooks().carriers if carrier.write)
-        raise UnsupportedCarrierError(f"{source}: its format is not known; labels are written into {writing}, Markdown")
+        raise UnsupportedCarrierError(
+            f"{source}: its format is not known; labels are written into {writing}, Markdown. {_advice(source)}"
+        )
     if known.refusal:
         raise UnsupportedCarrierError(f"{source}: {known.name} cannot be labelled: {known.refusal}")
     if known.write is None and known is not markdown.CARRIER:
         raise UnsupportedCarrierError(f"{source}: labels in {known.name} files can be read, and not written")
     return known
+
+
+def _advice(path: Path) -> str:
+    """What to do with a file that has no place for the implicit label, by its suffix."""
+    if path.suffix.lower() in (".bmp", ".tga", ".ppm", ".ico", ".jp2"):
+        return "Convert the picture to one of them, such as PNG, and write its label there"
+    return "Convert the file to one of them, and write its label there"
 
 
 def _write_markdown(

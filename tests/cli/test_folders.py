@@ -464,7 +464,7 @@ def test_without_fsspec_a_url_says_what_to_install(picture: Picture) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "pip install fsspec" in done.stderr
+    assert "pip install 'aigc-hooks[remote]'" in done.stderr
 
 
 def test_paths_need_no_fsspec(picture: Picture) -> None:
