@@ -66,8 +66,8 @@ class PictureFile:
         except UnidentifiedImageError as error:
             carrier = carrier_of(source)
             why = (
-                "its format is not known, or it is cut. label() takes pictures, .txt and .md, sounds, films, HTML, DOCX, "
-                "PPTX, ODT, EPUB, PDF and SVG: look at the suffix of its name, or convert it to one of them"
+                "its format is not known, or it is cut. label() takes pictures, .txt and .md, sounds, films, HTML, "
+                "DOCX, PPTX, ODT, EPUB, PDF and SVG: look at the suffix of its name, or convert it to one of them"
                 if carrier is None
                 else f"it is cut, or no {carrier.name} can be decoded; write_label() writes the implicit label alone"
             )
