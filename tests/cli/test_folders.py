@@ -87,11 +87,11 @@ def test_one_process_and_several_do_the_same(cli: Cli, script: Script, picture: 
     tree(picture)
     write("in/broken.md", "---\na: b: c\n---\n猫\n")
     write("in/data.bin", "no content")
-    one = cli("label", "in", "--out", "one", "--jobs", "1")
-    two = script("label", "in", "--out", "two", "--jobs", "2")
+    one = cli("label", "in", "--out", "out1", "--jobs", "1")
+    two = script("label", "in", "--out", "out2", "--jobs", "2")
     assert one.exit_code == two.returncode == 1
-    assert names("one") == names("two")
-    assert sorted(one.output.replace("one", "two").splitlines()) == sorted((two.stdout + two.stderr).splitlines())
+    assert names("out1") == names("out2")
+    assert sorted(one.output.replace("out1", "out2").splitlines()) == sorted((two.stdout + two.stderr).splitlines())
 
 
 def test_what_is_done_is_not_done_again(cli: Cli, picture: Picture) -> None:
