@@ -50,7 +50,7 @@ def test_a_function_without_its_kind_is_told_all_kinds() -> None:
     ("name", "advice"),
     [
         ("a.bmp", "Convert the picture to one of them, such as PNG"),
-        ("a.txt", r"label\(Path\("),
+        ("a.txt", "Markdown has one: choose for example 'a.md'"),
         ("a.csv", "Convert the file to one of them"),
     ],
 )
