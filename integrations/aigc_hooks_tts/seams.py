@@ -158,8 +158,7 @@ def written(
                 return method(self, *args, **kwargs)
             _reviewed(self, args, kwargs, provider)
             bound = signature.bind(self, *args, **kwargs)
-            path = _path(bound, parameter, type(self).__name__)
-            speech = _Speech(type(self).__name__, _in_voice_of(method, bound, text, provider, self, rate), rate(self))
+            path, speech = _begun(method, bound, parameter, text, provider, self, rate)
             if streaming and bound.arguments.get(streaming):
                 return speech.pieces(_spoken(method, bound, self), path, answer)
             if rewritten and path is not None and bound.arguments.get(rewritten):
@@ -176,6 +175,21 @@ def written(
         return replacement
 
     return seam
+
+
+def _begun(
+    method: Callable[..., Any],
+    bound: inspect.BoundArguments,
+    parameter: str,
+    text: str,
+    provider: Provider,
+    owner: Any,
+    rate: Rate,
+) -> tuple[Any, _Speech]:
+    """Where a call shall write, of which it is not told, and the speech that it makes."""
+    source = type(owner).__name__
+    path = _path(bound, parameter, source)
+    return path, _Speech(source, _in_voice_of(method, bound, text, provider, owner, rate), rate(owner))
 
 
 def streamed(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], *, text: str) -> Seam:
@@ -197,8 +211,7 @@ def streamed(rate: Rate, parameter: str, answer: Callable[[Any, Any], Any], *, t
                 return method(self, *args, **kwargs)
             _reviewed(self, args, kwargs, provider)
             bound = signature.bind(self, *args, **kwargs)
-            path = _path(bound, parameter, type(self).__name__)
-            speech = _Speech(type(self).__name__, _in_voice_of(method, bound, text, provider, self, rate), rate(self))
+            path, speech = _begun(method, bound, parameter, text, provider, self, rate)
             return speech.pieces(_spoken(method, bound, self), path, answer)
 
         return replacement

@@ -34,17 +34,11 @@ def run(out: Path, seed: int) -> int:
     except ImportError as error:
         raise AIGCHooksError(f"sound is written with soundfile ({error}): pip install 'aigc-hooks[demo]'") from error
     with waiting("importing transformers and building a tiny voice 正在构建微型语音模型 …"):
-        from aigc_hooks import wrap
         from aigc_hooks.cli.demos.toy_audio import toy_pipeline
-        from aigc_hooks.wrapping import provider_of
 
         tts = toy_pipeline(seed)
     demo.step("A tiny VITS voice: random weights, no network", "构建微型语音模型：随机权重，无需联网")
-    tts = wrap(tts, **demo.arguments)
-    provider = provider_of(tts)
-    assert provider is not None
-    call = f"tts = aigc_hooks.wrap(tts{demo.shown_arguments})"
-    demo.step("One line, and every sound it makes is labelled:", "一行代码，即可为每段音频添加标识：", call)
+    tts, provider = demo.wrapped("tts", tts, "every sound it makes", "每段音频")
     out.mkdir(parents=True, exist_ok=True)
     sound = tts(_PROMPT)
     paths = [out / f"aigc-demo.{suffix}" for suffix in _SUFFIXES]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aigc_hooks.cli import tables
 from aigc_hooks.errors import ConfigError
-from aigc_hooks.provider import resolve
+from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import read_label
 
 _PRODUCER = "aigc-hooks-demo"
@@ -34,6 +34,27 @@ class Demo:
         self.screen = tables.console()
         self.arguments = _own_arguments()
         self._steps = 0
+
+    def wrapped(self, name: str, model: Any, english: str, chinese: str) -> tuple[Any, Provider]:
+        """Wraps a model, and shows the line that does it.
+
+        Args:
+            name: What the model is called in that line.
+            model: The model.
+            english: What is labelled from then on, in English, such as ``"every sound it makes"``.
+            chinese: The same in Chinese.
+
+        Returns:
+            The model, and the settings by which it labels.
+        """
+        from aigc_hooks.wrapping import provider_of, wrap
+
+        model = wrap(model, **self.arguments)
+        provider = provider_of(model)
+        assert provider is not None
+        call = f"{name} = aigc_hooks.wrap({name}{self.shown_arguments})"
+        self.step(f"One line, and {english} is labelled:", f"一行代码，即可为{chinese}添加标识：", call)
+        return model, provider
 
     @property
     def shown_arguments(self) -> str:

@@ -27,17 +27,11 @@ def run(out: Path, seed: int) -> int:
     """
     demo = Demo()
     with waiting("importing diffusers and building a tiny pipeline 正在构建微型管线 …"):
-        from aigc_hooks import wrap
         from aigc_hooks.cli.demos.toy_image import toy_pipeline
-        from aigc_hooks.wrapping import provider_of
 
         pipe = toy_pipeline(seed)
     demo.step("A tiny Stable Diffusion pipeline: random weights, no network", "构建微型管线：随机权重，无需联网")
-    pipe = wrap(pipe, **demo.arguments)
-    provider = provider_of(pipe)
-    assert provider is not None
-    call = f"pipe = aigc_hooks.wrap(pipe{demo.shown_arguments})"
-    demo.step("One line, and every picture it makes is labelled:", "一行代码，即可为每张图片添加标识：", call)
+    pipe, provider = demo.wrapped("pipe", pipe, "every picture it makes", "每张图片")
     out.mkdir(parents=True, exist_ok=True)
     with waiting("generating 正在生成 …"):
         image = pipe(_PROMPT, num_inference_steps=4).images[0]

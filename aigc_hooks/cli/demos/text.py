@@ -36,15 +36,10 @@ def run(out: Path, seed: int) -> int:
     with waiting("importing the frameworks and building tiny models 正在构建微型模型 …"):
         from aigc_hooks import save, wrap
         from aigc_hooks.cli.demos.toy_text import streamer, toy_chain, toy_chat_model, toy_pipeline
-        from aigc_hooks.wrapping import provider_of
 
         pipe, model = toy_pipeline(seed), toy_chat_model()
     demo.step("A tiny language model: random weights, no network", "构建微型语言模型：随机权重，无需联网")
-    pipe = wrap(pipe, **demo.arguments)
-    provider = provider_of(pipe)
-    assert provider is not None
-    call = f"pipe = aigc_hooks.wrap(pipe{demo.shown_arguments})"
-    demo.step("One line, and every text it writes is labelled:", "一行代码，即可为每段文本添加标识：", call)
+    pipe, provider = demo.wrapped("pipe", pipe, "every text it writes", "每段文本")
     streaming = f'pipe("{_PROMPT}", streamer=TextStreamer(pipe.tokenizer))'
     demo.step("Streamed as ever; the label is a piece of its own:", "照常流式输出；标识自成一段：", streaming)
     written, show = _shown(demo.screen, provider)

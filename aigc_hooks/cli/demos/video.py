@@ -35,17 +35,12 @@ def run(out: Path, seed: int) -> int:
     except ImportError as error:
         raise AIGCHooksError(f"films are written with PyAV ({error}): pip install 'aigc-hooks[demo]'") from error
     with waiting("importing diffusers and building a tiny model 正在构建微型视频模型 …"):
-        from aigc_hooks import save, wrap
+        from aigc_hooks import save
         from aigc_hooks.cli.demos.toy_video import toy_pipeline
-        from aigc_hooks.wrapping import provider_of
 
         pipe = toy_pipeline(seed)
     demo.step("A tiny film pipeline: random weights, no network", "构建微型视频模型：随机权重，无需联网")
-    pipe = wrap(pipe, **demo.arguments)
-    provider = provider_of(pipe)
-    assert provider is not None
-    call = f"pipe = aigc_hooks.wrap(pipe{demo.shown_arguments})"
-    demo.step("One line, and every film it makes is labelled:", "一行代码，即可为每段视频添加标识：", call)
+    pipe, provider = demo.wrapped("pipe", pipe, "every film it makes", "每段视频")
     out.mkdir(parents=True, exist_ok=True)
     with waiting("making a film 正在生成视频 …"):
         size = {"height": _SIDE, "width": _SIDE}
