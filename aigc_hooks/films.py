@@ -1,10 +1,10 @@
-"""How the label of a film is found again when it is exported.
+"""How the label of a film, or of a picture in an array, is found again when it is saved.
 
-A PIL image carries its label in ``info``, and an array is remembered by where it lies; but what makes a film of frames
-makes other arrays of them first. So the frames themselves are asked: a few pixels of each that was labelled in this
-process are kept, spread over the frame, as brightness. A frame is found again after ``asarray``, slicing, conversion to
-integers or floating point of any size, in any layout, with its channels in any order. It is not after resizing,
-cropping or lossy coding, nor in another process, unless that was forked since.
+A PIL image carries its label in ``info``, and an array is remembered by where it lies; but what makes a film of frames,
+or an image of an array, makes other arrays of them first. So the frames themselves are asked: a few pixels of each that
+was labelled in this process are kept, spread over the frame, as brightness. A frame is found again after ``asarray``,
+slicing, conversion to integers or floating point of any size, in any layout, with its channels in any order. It is not
+after resizing, cropping or lossy coding, nor in another process, unless that was forked since.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aigc_hooks.labels import Label
 from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_picture, is_tensor
@@ -23,8 +23,8 @@ from aigc_hooks.provider import Provider
 _POINTS = 12
 """How many places in each direction are looked at."""
 
-_MOST_SIZES = 8
-_MOST = 8192
+_MOST_SIZES = 32
+_MOST = 4096
 """How many frames of one size are remembered; the oldest are forgotten."""
 
 _MOST_OF_ONE = 1024
@@ -40,8 +40,26 @@ _FLAT = 3.0
 """A frame that varies less than this is like too many others to be known by what it shows."""
 
 
-_Owner = tuple[Label, Provider, bool]
-"""Whose a frame is, and whether it shows the explicit label."""
+class Owner(NamedTuple):
+    """Whose a frame is.
+
+    Attributes:
+        label: The label of its film, or its own.
+        provider: The settings.
+        shown: Whether it shows the explicit label.
+        still: Whether it is a picture by itself, which the style of pictures is for.
+    """
+
+    label: Label
+    provider: Provider
+    shown: bool
+    still: bool
+
+    def by(self) -> Provider:
+        """The settings by which the explicit label is drawn on it."""
+        from aigc_hooks.explicit.video import as_picture
+
+        return self.provider if self.still else as_picture(self.provider)
 
 
 class _Shelf:
@@ -49,11 +67,11 @@ class _Shelf:
 
     def __init__(self) -> None:
         self.made = 0
-        self.owners: list[_Owner] = []
+        self.owners: list[Owner] = []
         self.prints: Any = None
         self.sizes: Any = None
 
-    def add(self, prints: Any, owners: list[_Owner]) -> None:
+    def add(self, prints: Any, owners: list[Owner]) -> None:
         import numpy
 
         for found, owner in zip(prints, owners, strict=True):
@@ -71,7 +89,7 @@ class _Shelf:
             self.owners[at] = owner
             self.prints[at], self.sizes[at] = found, float(found @ found)
 
-    def find(self, found: Any) -> _Owner | None:
+    def find(self, found: Any) -> Owner | None:
         """The newest of the nearest, if it is near enough."""
         size = float(found @ found)
         if not size < math.inf:  # nor where it is no number
@@ -98,14 +116,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]) -> None:
-    """Keeps the label of a film that has been labelled.
+def remember(film: Any, label: Label, provider: Provider, shown: Collection[int], *, still: bool = False) -> None:
+    """Keeps the label of a film that has been labelled, or of pictures that are one array.
 
     Args:
         film: PIL images or arrays in a list, an array, or a tensor.
         label: Its implicit label.
         provider: The settings.
         shown: Numbers of the frames that show the explicit label.
+        still: Whether they are pictures by themselves.
     """
     count = len(film)
     chosen = list(range(count))
@@ -125,17 +144,23 @@ def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]
                 _shelves.popitem(last=False)
             _shelves[size] = _Shelf()
         _shelves.move_to_end(size)
-        both = ((label, provider, False), (label, provider, True))
+        both = [Owner(label, provider, visible, still) for visible in (False, True)]
         _shelves[size].add(prints, [both[number in shown] for number in chosen])
 
 
 def known_size(width: int, height: int) -> bool:
-    """Whether a film of this size has been labelled: where none has, no frame needs to be looked at."""
+    """Whether a frame of this size has been labelled: where none has, no frame needs to be looked at."""
     return (height, width) in _shelves
 
 
 def label_of(frame: Any) -> tuple[Label, Provider] | None:
-    """The label of the film that a frame is of, and by which settings; None where it got none in this process.
+    """The label of the film that a frame is of, and by which settings; None where it got none in this process."""
+    owner = owner_of(frame)
+    return (owner.label, owner.provider) if owner else None
+
+
+def owner_of(frame: Any) -> Owner | None:
+    """Whose a frame is, or a picture; None where it got no label in this process.
 
     The same frame without the explicit label that it got is another, such as one that was there before.
     """
@@ -144,6 +169,10 @@ def label_of(frame: Any) -> tuple[Label, Provider] | None:
     shelf = _shelves.get(_size(frame))
     if shelf is None or not shelf.owners:
         return None
+    if is_picture(frame) and frame.mode.startswith("I;16"):  # which Pillow makes colours of by cutting it off
+        import numpy
+
+        frame = numpy.asarray(frame)
     try:
         found = _print(frame)
     except (TypeError, ValueError):  # of a dtype that no film has
@@ -152,16 +181,14 @@ def label_of(frame: Any) -> tuple[Label, Provider] | None:
         owner = shelf.find(found)
     if owner is None:
         return None
-    label, provider, shown = owner
-    known = _shows(frame, provider) if shown else float(found.std()) > _FLAT
-    return (label, provider) if known else None
+    known = _shows(frame, owner.by()) if owner.shown else float(found.std()) > _FLAT
+    return owner if known else None
 
 
-def _shows(frame: Any, provider: Provider) -> bool:
+def _shows(frame: Any, by: Provider) -> bool:
     from aigc_hooks.explicit import array, picture
-    from aigc_hooks.explicit.video import as_picture
 
-    return bool((picture if is_picture(frame) else array).shows_label(frame, as_picture(provider)))
+    return bool((picture if is_picture(frame) else array).shows_label(frame, by))
 
 
 def _size(frame: Any) -> tuple[int, int]:

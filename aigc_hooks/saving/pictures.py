@@ -186,7 +186,7 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
         return
     place = encoders.PLACES.get(name)
     if place is None:
-        _without_place(name, mark)
+        without_place(name, mark)
         handler(im, fp, filename)
         return
     if im.encoderinfo.get("append"):
@@ -233,7 +233,12 @@ def _mark(im: Image.Image) -> Mark | None:
     return mark_of(im) or next(filter(None, map(mark_of, pictures_in(frames))), None)
 
 
-def _without_place(name: str, mark: Mark) -> None:
+def without_place(name: str, mark: Mark) -> None:
+    """Says that a format has no place for the label.
+
+    Raises:
+        UnsupportedCarrierError: The settings do not allow that.
+    """
     message = (
         f"a {name} file has no place for the implicit label that GB 45438-2025, 6.1 asks for; save as "
         f"{', '.join(encoders.PLACES)}"

@@ -12,7 +12,7 @@ from aigc_hooks.carry import carried, carry, covered_by
 from aigc_hooks.explicit.video import as_picture, labelled_frames
 from aigc_hooks.hookspecs import hookimpl
 from aigc_hooks.labels import Label
-from aigc_hooks.media import is_array, is_picture, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, is_array, is_picture, is_tensor
 from aigc_hooks.provider import Provider
 
 
@@ -80,6 +80,10 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
         return [Finding(label, "memory", (), label.to_json())] if label else None
     if not (is_picture(content) or is_array(content) or is_tensor(content)):
         return None
+    if not is_picture(content) and not carried(content):
+        owner = _of_copy(content)
+        artifact.visible = owner is not None and owner.shown
+        return [Finding(owner.label, "memory", (), owner.label.to_json())] if owner else None
     if label := carried(content):
         if not artifact.visible and is_picture(content) and (covered := covered_by(content)):
             from aigc_hooks.explicit import picture
@@ -98,6 +102,14 @@ def aigc_detect(artifact: Artifact, provider: Provider) -> Iterable[Finding] | N
 
         return read_label(content).findings
     return None
+
+
+def _of_copy(pictures: Any) -> films.Owner | None:
+    """Whose the pictures of an array are that was copied from one, or converted; None where they are not of one."""
+    if channel_axis(pictures) == NO_PICTURE or 0 in pictures.shape:
+        return None
+    owners = {films.owner_of(picture) for picture in (pictures if pictures.ndim == 4 else pictures[None])}
+    return owners.pop() if len(owners) == 1 else None
 
 
 def _of_film(film: Any) -> Label | None:
@@ -168,7 +180,13 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         carry(artifact.content, label, provider, artifact.covered)
         _place(artifact, "info")
     elif is_array(artifact.content) or is_tensor(artifact.content):
+        from aigc_hooks.saving import arrays
+
+        arrays.install()
         carry(artifact.content, label, provider, artifact.covered)
+        pictures = artifact.content if artifact.content.ndim == 4 else artifact.content[None]
+        bare = artifact.exemption is not None and not artifact.visible
+        films.remember(pictures, label, provider, () if bare else range(len(pictures)), still=True)
         _place(artifact, "memory")
 
 

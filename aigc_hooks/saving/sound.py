@@ -39,6 +39,8 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
     """
     label, provider = found
     path = Path(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
+    if path is None and form not in ("WAV", "WAVEX") and not file.readable():
+        path = _path_of(file)
     label = _bound(label, provider, file, path)
     if path is not None and form in ("WAV", "WAVEX"):
         with path.open("r+b") as opened:
@@ -53,6 +55,22 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
         _check(file, path, label)
     record = AuditRecord.now("labelled", modality, source="save", label=label, places=[f"{form} file"])
     hooks(provider).audit(record, provider)
+
+
+def _path_of(file: Any) -> Path:
+    """The path of a file that is open for writing only.
+
+    Raises:
+        LabelError: It has none.
+    """
+    file.flush()
+    name = getattr(file, "name", None)
+    if isinstance(name, (str, Path)) and Path(name).is_file():
+        return Path(name)
+    raise LabelError(
+        f"{file!r} cannot be read again, and so the implicit label cannot be put there; write to a path or io.BytesIO",
+        stage="save",
+    )
 
 
 def _bound(label: Label, provider: Provider, file: Any, path: Path | None) -> Label:

@@ -1,9 +1,9 @@
 """Teaches the writers of films that people use to keep the label of labelled frames, and leaves other films alone.
 
 The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
-lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, PyAV, which its
-``encode_video`` uses (``saving.exports`` sees to the two themselves), and Pillow's ``fromarray``, with which others
-write GIFs: each when it is loaded, and each at a place that also reaches scripts that imported the function before.
+lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, and PyAV, which its
+``encode_video`` uses (``saving.exports`` sees to the two themselves; ``saving.arrays`` to frames that become images, as
+those of GIFs do): each when it is loaded, and at a place that also reaches scripts that imported the function before.
 What comes first in a file shows the label for the seconds that the style asks for, at the rate of that file: frames
 that do not are drawn on as they are written. The implicit label follows when the file is closed, and is read back.
 """
@@ -11,7 +11,6 @@ that do not are drawn on as they are written. The implicit label follows when th
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 import warnings
@@ -22,19 +21,16 @@ from typing import Any
 
 from aigc_hooks import films
 from aigc_hooks.artifact import AuditRecord
-from aigc_hooks.carry import carry
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.saving import pictures, teaching
+from aigc_hooks.saving import arrays, teaching
 from aigc_hooks.saving.sound import embed
 from aigc_hooks.saving.writing import put
 
 Found = tuple[Label, Provider]
-
-_ORIGINAL = "__aigc_hooks_original__"
 
 # What a caller knows of the frames that are about to be written, where they could not tell themselves.
 _expected: ContextVar[Found | None] = ContextVar("aigc_hooks_expected_film", default=None)
@@ -265,27 +261,7 @@ def _pyav_del(self: Any) -> None:
     self.close()
 
 
-# Pillow
-
-
-def _teach_pillow(module: Any) -> None:
-    plain = module.fromarray
-    if hasattr(plain, _ORIGINAL):
-        return
-
-    @functools.wraps(plain)
-    def fromarray(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        image = plain(obj, *args, **kwargs)
-        if films.known_size(*image.size) and (known := films.label_of(image)) is not None:
-            carry(image, known[0], as_picture(known[1]))
-        return image
-
-    setattr(fromarray, _ORIGINAL, plain)
-    module.fromarray = fromarray
-
-
 _TEACHERS: dict[str, Callable[[Any], None]] = {
-    "PIL.Image": _teach_pillow,
     "av": _teach_pyav,
     "imageio.plugins.ffmpeg": _teach_imageio,
 }
@@ -293,7 +269,7 @@ _TEACHERS: dict[str, Callable[[Any], None]] = {
 
 def install() -> None:
     """Teaches the writers that are loaded, and those that will be."""
-    pictures.install()
+    arrays.install()
     teaching.install(_TEACHERS)
 
 
