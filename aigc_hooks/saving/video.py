@@ -92,8 +92,10 @@ class Export:
         if time is None:
             time = self._count / (self.fps or 60.0)
         self._count += 1
-        if self.found is None and not self._refused and (known := films.label_of(frame)) is not None:
-            self._know(known)
+        if self.found is None and not self._refused:
+            known = films.label_of(frame, resized=self._count <= films.FEW)
+            if known is not None:
+                self._know(known)
         if self.found is None:
             return frame
         provider = active(self.found[1])
@@ -103,7 +105,8 @@ class Export:
 
     def looks(self, width: int, height: int) -> bool:
         """Whether the next frame, of this size, needs to be looked at."""
-        return not self._done and (self.found is not None or films.known_size(width, height))
+        early = self._count < films.FEW
+        return not self._done and (self.found is not None or films.known_size(width, height, resized=early))
 
     def finish(self, file: Any = None) -> None:
         """Puts the implicit label into the file that has been written: the target, or a file object.
@@ -276,7 +279,7 @@ def _teach_pillow(module: Any) -> None:
     @functools.wraps(plain)
     def fromarray(obj: Any, *args: Any, **kwargs: Any) -> Any:
         image = plain(obj, *args, **kwargs)
-        if films.known_size(*image.size) and (known := films.label_of(image)) is not None:
+        if (known := films.label_of(image, resized=True)) is not None:
             carry(image, known[0], as_picture(known[1]))
         return image
 
