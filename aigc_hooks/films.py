@@ -3,17 +3,22 @@
 A PIL image carries its label in ``info``, and an array is remembered by where it lies; but what makes a film of frames,
 or an image of an array, makes other arrays of them first. So the frames themselves are asked: a few pixels of each that
 was labelled in this process are kept, spread over the frame, as brightness. A frame is found again after ``asarray``,
-slicing, conversion to integers or floating point of any size, in any layout, with its channels in any order. It is not
-after resizing, cropping or lossy coding, nor in another process, unless that was forked since.
+slicing, conversion to integers or floating point of any size, in any layout, with its channels in any order.
+
+After resizing those pixels are others. Of pictures, and of the first frames of each film that show the label, a small
+picture is kept besides, averaged over areas: a frame of another size that is like one of them, and still shows the
+label where it was, is the same. After cropping or lossy coding a frame is not found again, nor in another process,
+unless that was forked since.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aigc_hooks.labels import Label
@@ -38,6 +43,21 @@ _SAME = 0.25
 
 _FLAT = 3.0
 """A frame that varies less than this is like too many others to be known by what it shows."""
+
+FEW = 4
+"""Of how many frames of a film there is a small picture too: of its first ones."""
+
+_MOST_SMALL = 64
+"""How many small pictures of one size are kept."""
+
+_SIDE = 16
+"""How many values they have in each direction."""
+
+_LIKE, _LIKE_SHARE = 6.0, 0.25
+"""How far apart small pictures of one frame may be, of 255 and of what they vary: resizing blurs, or skips pixels."""
+
+_DARKEST = -0.3
+"""Below this, floating point is of −1 to 1: resizing with sharp edges goes a little below 0."""
 
 
 class Owner(NamedTuple):
@@ -70,6 +90,12 @@ class _Shelf:
         self.owners: list[Owner] = []
         self.prints: Any = None
         self.sizes: Any = None
+        self.small: deque[tuple[Any, Owner]] = deque(maxlen=_MOST_SMALL)
+
+    def add_small(self, frames: Iterable[Any], owner: Owner) -> None:
+        """Keeps small pictures of the first frames of a film."""
+        room = FEW - sum(label is owner[0] for _, (label, *_) in self.small)
+        self.small.extend((_small(frame), owner) for frame, _ in zip(frames, range(room), strict=False))
 
     def add(self, prints: Any, owners: list[Owner]) -> None:
         import numpy
@@ -146,43 +172,73 @@ def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]
         _shelves.move_to_end(size)
         both = [Owner(label, provider, visible, still) for visible in (False, True)]
         _shelves[size].add(prints, [both[number in shown] for number in chosen])
+        _shelves[size].add_small((film[number] for number in chosen if number in shown), both[True])
 
 
-def known_size(width: int, height: int) -> bool:
-    """Whether a frame of this size has been labelled: where none has, no frame needs to be looked at."""
-    return (height, width) in _shelves
+def known_size(width: int, height: int, *, resized: bool = False) -> bool:
+    """Whether a frame of this size, or of one that may be resized to it, has been labelled.
+
+    Where none has, no frame needs to be looked at.
+    """
+    return (height, width) in _shelves or (resized and bool(_shelves))
 
 
-def label_of(frame: Any) -> tuple[Label, Provider] | None:
-    """The label of the film that a frame is of, and by which settings; None where it got none in this process."""
-    owner = owner_of(frame)
+def label_of(frame: Any, *, resized: bool = False) -> tuple[Label, Provider] | None:
+    """The label of the film that a frame is of, and by which settings; as ``owner_of``."""
+    owner = owner_of(frame, resized=resized)
     return (owner.label, owner.provider) if owner else None
 
 
-def owner_of(frame: Any) -> Owner | None:
+def owner_of(frame: Any, *, resized: bool = False) -> Owner | None:
     """Whose a frame is, or a picture; None where it got no label in this process.
 
     The same frame without the explicit label that it got is another, such as one that was there before.
+
+    Args:
+        frame: A PIL image, an array or a tensor.
+        resized: Whether it may be one of the first frames of a film that was resized since.
     """
     if not _shelves or (not is_picture(frame) and channel_axis(frame) == NO_PICTURE):
-        return None
-    shelf = _shelves.get(_size(frame))
-    if shelf is None or not shelf.owners:
         return None
     if is_picture(frame) and frame.mode.startswith("I;16"):  # which Pillow makes colours of by cutting it off
         import numpy
 
         frame = numpy.asarray(frame)
+    size = _size(frame)
     try:
-        found = _print(frame)
+        return _of_this_size(frame, size) or (_of_another_size(frame, size) if resized else None)
     except (TypeError, ValueError):  # of a dtype that no film has
         return None
+
+
+def _of_this_size(frame: Any, size: tuple[int, int]) -> Owner | None:
+    shelf = _shelves.get(size)
+    if shelf is None or not shelf.owners:
+        return None
+    found = _print(frame)
     with _lock:
         owner = shelf.find(found)
     if owner is None:
         return None
     known = _shows(frame, owner.by()) if owner.shown else float(found.std()) > _FLAT
     return owner if known else None
+
+
+def _of_another_size(frame: Any, size: tuple[int, int]) -> Owner | None:
+    from aigc_hooks.explicit import array
+
+    with _lock:
+        kept = [(other, *known) for other, shelf in _shelves.items() if other != size for known in shelf.small]
+    # The label first: hardly any other frame shows it, and its box is small.
+    places = {(other, owner.by()) for other, _, owner in kept}
+    shown = {(other, by): array.still_shows(frame, by, other) for other, by in places}
+    alike = [known for known in kept if shown[known[0], known[2].by()]]
+    if not alike:
+        return None
+    found = _small(frame)
+    near = [(float(((small - found) ** 2).mean()), small, owner) for _, small, owner in reversed(alike)]
+    distance, small, owner = min(near, key=lambda item: item[0])
+    return owner if distance**0.5 <= min(_LIKE, _LIKE_SHARE * float(small.std())) else None
 
 
 def _shows(frame: Any, by: Provider) -> bool:
@@ -246,6 +302,38 @@ def _prints(film: Any) -> Any:
     if white == 1.0 and float(values.min()) < -0.02:
         values, white = values + 1, 2.0
     return values.reshape(len(values), -1) * (255 / white) - 127.5
+
+
+def _small(frame: Any) -> Any:
+    """The brightness of a frame as a small picture, averaged over areas; (_SIDE, _SIDE)."""
+    import numpy
+    from PIL import Image
+
+    if is_picture(frame):
+        plain = frame if frame.mode in ("RGB", "L") else frame.convert("RGB")
+        small = plain.resize((_SIDE, _SIDE), Image.Resampling.BOX).convert("RGB")
+        return numpy.asarray(small, numpy.float32).mean(axis=-1)
+    white = _white(frame)
+    axis, (height, width) = channel_axis(frame), _size(frame)
+    values = host(frame.detach() if is_tensor(frame) else frame)
+    planes: Any = numpy.asarray(values.float().cpu() if is_tensor(values) else values)
+    planes = numpy.moveaxis(planes, axis, 0) if axis is not None else planes[None]
+    planes = planes[: len(planes) - (len(planes) in (2, 4))].astype(numpy.float32, order="C", copy=False)
+    if white == 1.0 and float(planes.min()) < _DARKEST:
+        planes, white = planes + 1, 2.0
+    with numpy.errstate(all="ignore"):  # a frame may hold what is no number
+        narrow = (_shares(height) @ planes).mean(axis=0) @ _shares(width).T
+    return narrow * numpy.float32(255 / white)
+
+
+@functools.lru_cache(maxsize=32)
+def _shares(side: int) -> Any:
+    """How much each pixel along a side counts for each value of a small picture, (_SIDE, side)."""
+    import numpy
+
+    edges, pixels = numpy.linspace(0, side, _SIDE + 1)[:, None], numpy.arange(side)
+    overlap = numpy.minimum(edges[1:], pixels + 1) - numpy.maximum(edges[:-1], pixels)
+    return (overlap.clip(0) * (_SIDE / side)).astype(numpy.float32)
 
 
 def _white(film: Any) -> float:

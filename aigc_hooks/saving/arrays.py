@@ -41,7 +41,7 @@ def _teach_pillow(module: Any) -> None:
 
 def _pillow_from(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     image = original(*args, **kwargs)
-    if films.known_size(*image.size) and mark_of(image) is None and (owner := films.owner_of(image)) is not None:
+    if mark_of(image) is None and (owner := films.owner_of(image, resized=True)) is not None:
         carry(image, owner.label, owner.by())
     return image
 
@@ -97,7 +97,7 @@ def _mark(written: Any) -> Mark | None:
     if not is_array(several) and not isinstance(several, (list, tuple)):
         return None
     for picture in several:
-        if is_array(picture) and (owner := films.owner_of(picture)) is not None:
+        if is_array(picture) and (owner := films.owner_of(picture, resized=True)) is not None:
             return Mark(owner.label, owner.by())
     return None
 

@@ -117,7 +117,7 @@ def _of_film(film: Any) -> Label | None:
     if not len(film):
         return None
     if not isinstance(film, (list, tuple)) or not is_picture(film[0]):
-        found = films.label_of(film[0])
+        found = films.label_of(film[0], resized=True)
         return found[0] if found else None
     labels = Counter(label for frame in film if (label := carried(frame)))
     label, count = labels.most_common(1)[0] if labels else (None, 0)

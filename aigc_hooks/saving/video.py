@@ -88,8 +88,10 @@ class Export:
         if time is None:
             time = self._count / (self.fps or 60.0)
         self._count += 1
-        if self.found is None and not self._refused and (known := films.label_of(frame)) is not None:
-            self._know(known)
+        if self.found is None and not self._refused:
+            known = films.label_of(frame, resized=self._count <= films.FEW)
+            if known is not None:
+                self._know(known)
         if self.found is None:
             return frame
         provider = active(self.found[1])
@@ -99,7 +101,8 @@ class Export:
 
     def looks(self, width: int, height: int) -> bool:
         """Whether the next frame, of this size, needs to be looked at."""
-        return not self._done and (self.found is not None or films.known_size(width, height))
+        early = self._count < films.FEW
+        return not self._done and (self.found is not None or films.known_size(width, height, resized=early))
 
     def finish(self, file: Any = None) -> None:
         """Puts the implicit label into the file that has been written: the target, or a file object.

@@ -116,6 +116,22 @@ def test_pictures_of_others_are_left_alone(write: Callable[[Any, Path], None], t
         assert b"AIGC" not in path.read_bytes()
 
 
+@pytest.mark.parametrize("size", [(160, 128), (200, 160), (640, 512), (500, 300)])
+def test_a_resized_picture_is_known_again(size: tuple[int, int], tmp_path: Path) -> None:
+    coarse = np.random.default_rng(15).random((2, 8, 10, 3)).astype(np.float32)
+    pictures = np.stack([cv2.resize(each, (320, 256), interpolation=cv2.INTER_CUBIC).clip(0, 1) for each in coarse])
+    before = pictures.copy()
+    label(pictures, provider=ACME)
+    for number in range(2):
+        resized = cv2.resize(to_bytes(pictures[number]), size, interpolation=cv2.INTER_AREA)
+        Image.fromarray(resized).save(tmp_path / "a.png")
+        assert cv2.imwrite(str(tmp_path / "b.png"), resized)
+        for name in ("a.png", "b.png"):
+            assert read_label(tmp_path / name).label == read_label(pictures).label
+    Image.fromarray(cv2.resize(to_bytes(before[0]), size, interpolation=cv2.INTER_AREA)).save(tmp_path / "c.png")
+    assert read_label(tmp_path / "c.png").findings == ()
+
+
 def test_a_tensor_that_becomes_an_image() -> None:
     pictures = torch.rand(2, 3, 128, 192, generator=torch.Generator().manual_seed(0))
     label(pictures, provider=ACME)
