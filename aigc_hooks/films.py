@@ -13,20 +13,17 @@ unless that was forked since.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from aigc_hooks import prints
 from aigc_hooks.labels import Label
-from aigc_hooks.media import NO_PICTURE, channel_axis, host, is_picture, is_tensor
+from aigc_hooks.media import NO_PICTURE, channel_axis, is_picture
 from aigc_hooks.provider import Provider
-
-_POINTS = 12
-"""How many places in each direction are looked at."""
 
 _MOST_SIZES = 32
 _MOST = 4096
@@ -50,14 +47,8 @@ FEW = 4
 _MOST_SMALL = 64
 """How many small pictures of one size are kept."""
 
-_SIDE = 16
-"""How many values they have in each direction."""
-
 _LIKE, _LIKE_SHARE = 6.0, 0.25
 """How far apart small pictures of one frame may be, of 255 and of what they vary: resizing blurs, or skips pixels."""
-
-_DARKEST = -0.3
-"""Below this, floating point is of −1 to 1: resizing with sharp edges goes a little below 0."""
 
 
 class Owner(NamedTuple):
@@ -95,17 +86,17 @@ class _Shelf:
     def add_small(self, frames: Iterable[Any], owner: Owner) -> None:
         """Keeps small pictures of the first frames of a film."""
         room = FEW - sum(label is owner[0] for _, (label, *_) in self.small)
-        self.small.extend((_small(frame), owner) for frame, _ in zip(frames, range(room), strict=False))
+        self.small.extend((prints.small(frame), owner) for frame, _ in zip(frames, range(room), strict=False))
 
-    def add(self, prints: Any, owners: list[Owner]) -> None:
+    def add(self, found: Any, owners: list[Owner]) -> None:
         import numpy
 
-        for found, owner in zip(prints, owners, strict=True):
+        for each, owner in zip(found, owners, strict=True):
             at = self.made % _MOST
             self.made += 1
             if self.prints is None or at >= len(self.prints):
                 room = min(max(64, 2 * at), _MOST)
-                kept: Any = numpy.zeros((room, _POINTS * _POINTS), numpy.float32)
+                kept: Any = numpy.zeros((room, prints.POINTS**2), numpy.float32)
                 sizes: Any = numpy.zeros(room, numpy.float32)
                 if at:
                     kept[:at], sizes[:at] = self.prints, self.sizes
@@ -113,7 +104,7 @@ class _Shelf:
             if at >= len(self.owners):
                 self.owners.append(owner)
             self.owners[at] = owner
-            self.prints[at], self.sizes[at] = found, float(found @ found)
+            self.prints[at], self.sizes[at] = each, float(each @ each)
 
     def find(self, found: Any) -> Owner | None:
         """The newest of the nearest, if it is near enough."""
@@ -158,12 +149,13 @@ def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]
         half = _MOST_OF_ONE // 2
         chosen = [*range(half), *(half + (count - half) * n // half for n in range(half))]
     if isinstance(film, (list, tuple)):
+        film = list(map(prints.plain, film))
         frames = [film[n] for n in chosen]
-        prints = _of_pictures(frames) if all(map(is_picture, frames)) else list(map(_print, frames))
-        size = _size(film[0])
+        found = prints.of_pictures(frames) if all(map(is_picture, frames)) else list(map(prints.print_of, frames))
+        size = prints.size(film[0])
     else:
-        prints = _prints(film if len(chosen) == count else film[chosen])
-        size = _size(film)
+        found = prints.of_film(film if len(chosen) == count else film[chosen])
+        size = prints.size(film)
     with _lock:
         if size not in _shelves:
             while len(_shelves) >= _MOST_SIZES:
@@ -171,7 +163,7 @@ def remember(film: Any, label: Label, provider: Provider, shown: Collection[int]
             _shelves[size] = _Shelf()
         _shelves.move_to_end(size)
         both = [Owner(label, provider, visible, still) for visible in (False, True)]
-        _shelves[size].add(prints, [both[number in shown] for number in chosen])
+        _shelves[size].add(found, [both[number in shown] for number in chosen])
         _shelves[size].add_small((film[number] for number in chosen if number in shown), both[True])
 
 
@@ -200,11 +192,8 @@ def owner_of(frame: Any, *, resized: bool = False) -> Owner | None:
     """
     if not _shelves or (not is_picture(frame) and channel_axis(frame) == NO_PICTURE):
         return None
-    if is_picture(frame) and frame.mode.startswith("I;16"):  # which Pillow makes colours of by cutting it off
-        import numpy
-
-        frame = numpy.asarray(frame)
-    size = _size(frame)
+    frame = prints.plain(frame)
+    size = prints.size(frame)
     try:
         return _of_this_size(frame, size) or (_of_another_size(frame, size) if resized else None)
     except (TypeError, ValueError):  # of a dtype that no film has
@@ -215,7 +204,7 @@ def _of_this_size(frame: Any, size: tuple[int, int]) -> Owner | None:
     shelf = _shelves.get(size)
     if shelf is None or not shelf.owners:
         return None
-    found = _print(frame)
+    found = prints.print_of(frame)
     with _lock:
         owner = shelf.find(found)
     if owner is None:
@@ -235,7 +224,7 @@ def _of_another_size(frame: Any, size: tuple[int, int]) -> Owner | None:
     alike = [known for known in kept if shown[known[0], known[2].by()]]
     if not alike:
         return None
-    found = _small(frame)
+    found = prints.small(frame)
     near = [(float(((small - found) ** 2).mean()), small, owner) for _, small, owner in reversed(alike)]
     distance, small, owner = min(near, key=lambda item: item[0])
     return owner if distance**0.5 <= min(_LIKE, _LIKE_SHARE * float(small.std())) else None
@@ -245,106 +234,3 @@ def _shows(frame: Any, by: Provider) -> bool:
     from aigc_hooks.explicit import array, picture
 
     return bool((picture if is_picture(frame) else array).shows_label(frame, by))
-
-
-def _size(frame: Any) -> tuple[int, int]:
-    if is_picture(frame):
-        return int(frame.height), int(frame.width)
-    shape = tuple(frame.shape)
-    return (shape[-3], shape[-2]) if channel_axis(frame) == -1 else (shape[-2], shape[-1])
-
-
-def _print(frame: Any) -> Any:
-    """The brightness of a frame at its places, around 0."""
-    return (_of_pictures([frame]) if is_picture(frame) else _prints(frame[None]))[0]
-
-
-def _of_pictures(frames: Sequence[Any]) -> Any:
-    """Those of PIL images, (F, places)."""
-    import numpy
-    from PIL import Image
-
-    # The nearest pixels: Pillow finds them much quicker than it makes an array of a whole frame, or of each small one.
-    sheet = Image.new("RGB", (_POINTS, _POINTS * len(frames)))
-    for number, frame in enumerate(frames):
-        small = frame.resize((_POINTS, _POINTS), 0)
-        sheet.paste(small if small.mode == "RGB" else small.convert("RGB"), (0, _POINTS * number))
-    values = numpy.frombuffer(sheet.tobytes(), numpy.uint8).reshape(len(frames), _POINTS * _POINTS, 3)
-    brightness: Any = values.astype(numpy.float32) @ numpy.full(3, 1 / 3, numpy.float32)
-    return brightness - numpy.float32(127.5)
-
-
-def _places(side: int) -> Any:
-    """Where to look along a side: where Pillow does, which adds up steps from the middle of the first."""
-    import numpy
-
-    step = side / _POINTS
-    return numpy.add.accumulate([step / 2] + [step] * (_POINTS - 1)).astype(int)
-
-
-def _prints(film: Any) -> Any:
-    """Those of all frames of an array or tensor, (F, places)."""
-    import numpy
-
-    white = _white(film)
-    height, width = _size(film)
-    axis = channel_axis(film)
-    rows, columns = _places(height), _places(width)
-    at: tuple[Any, ...] = (..., rows[:, None], columns)
-    if is_tensor(film):
-        film = host(film.detach())
-        at = at if not is_tensor(film) else (..., rows[:, None].tolist(), columns.tolist())
-    few = film[(*at, slice(None)) if axis == -1 else at]
-    values: Any = numpy.asarray(few.float().cpu() if is_tensor(few) else few, numpy.float32)
-    if axis is not None and values.ndim > 3:
-        colours = values.shape[axis] - (values.shape[axis] in (2, 4))
-        values = values[..., :colours].mean(axis=-1) if axis == -1 else values[:, :colours].mean(axis=1)
-    if white == 1.0 and float(values.min()) < -0.02:
-        values, white = values + 1, 2.0
-    return values.reshape(len(values), -1) * (255 / white) - 127.5
-
-
-def _small(frame: Any) -> Any:
-    """The brightness of a frame as a small picture, averaged over areas; (_SIDE, _SIDE)."""
-    import numpy
-    from PIL import Image
-
-    if is_picture(frame):
-        plain = frame if frame.mode in ("RGB", "L") else frame.convert("RGB")
-        small = plain.resize((_SIDE, _SIDE), Image.Resampling.BOX).convert("RGB")
-        return numpy.asarray(small, numpy.float32).mean(axis=-1)
-    white = _white(frame)
-    axis, (height, width) = channel_axis(frame), _size(frame)
-    values = host(frame.detach() if is_tensor(frame) else frame)
-    planes: Any = numpy.asarray(values.float().cpu() if is_tensor(values) else values)
-    planes = numpy.moveaxis(planes, axis, 0) if axis is not None else planes[None]
-    planes = planes[: len(planes) - (len(planes) in (2, 4))].astype(numpy.float32, order="C", copy=False)
-    if white == 1.0 and float(planes.min()) < _DARKEST:
-        planes, white = planes + 1, 2.0
-    with numpy.errstate(all="ignore"):  # a frame may hold what is no number
-        narrow = (_shares(height) @ planes).mean(axis=0) @ _shares(width).T
-    return narrow * numpy.float32(255 / white)
-
-
-@functools.lru_cache(maxsize=32)
-def _shares(side: int) -> Any:
-    """How much each pixel along a side counts for each value of a small picture, (_SIDE, side)."""
-    import numpy
-
-    edges, pixels = numpy.linspace(0, side, _SIDE + 1)[:, None], numpy.arange(side)
-    overlap = numpy.minimum(edges[1:], pixels + 1) - numpy.maximum(edges[:-1], pixels)
-    return (overlap.clip(0) * (_SIDE / side)).astype(numpy.float32)
-
-
-def _white(film: Any) -> float:
-    """The value of white in its dtype.
-
-    Raises:
-        TypeError: No film has it.
-    """
-    name = str(film.dtype).removeprefix("torch.")
-    if name in ("uint8", "uint16"):
-        return 255.0 if name == "uint8" else 65535.0
-    if "float" not in name and name != "longdouble":
-        raise TypeError(name)
-    return 1.0

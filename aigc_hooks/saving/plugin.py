@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -172,22 +173,24 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         meshes.remember(artifact.content, label, provider)
         _place(artifact, "memory")
         return
-    if isinstance(artifact.content, str):
+    if not any(kind(artifact.content) for kind in (is_picture, is_array, is_tensor)):
         return
     if carried(artifact.content) == label and artifact.covered is None:
         return
-    if is_picture(artifact.content):
-        carry(artifact.content, label, provider, artifact.covered)
+    content = artifact.content
+    carry(content, label, provider, artifact.covered)
+    if is_picture(content):
         _place(artifact, "info")
-    elif is_array(artifact.content) or is_tensor(artifact.content):
-        from aigc_hooks.saving import arrays
-
-        arrays.install()
-        carry(artifact.content, label, provider, artifact.covered)
-        pictures = artifact.content if artifact.content.ndim == 4 else artifact.content[None]
-        bare = artifact.exemption is not None and not artifact.visible
-        films.remember(pictures, label, provider, () if bare else range(len(pictures)), still=True)
+        if "numpy" not in sys.modules:
+            return  # nobody makes arrays of it
+    else:
         _place(artifact, "memory")
+    from aigc_hooks.saving import arrays
+
+    arrays.install()
+    pictures = [content] if is_picture(content) else content if content.ndim == 4 else content[None]
+    bare = artifact.exemption is not None and not artifact.visible
+    films.remember(pictures, label, provider, () if bare else range(len(pictures)), still=True)
 
 
 def _place(artifact: Artifact, name: str) -> None:

@@ -132,6 +132,21 @@ def test_a_resized_picture_is_known_again(size: tuple[int, int], tmp_path: Path)
     assert read_label(tmp_path / "c.png").findings == ()
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK", "I;16"])
+def test_an_image_that_became_an_array(mode: str, tmp_path: Path) -> None:
+    if mode == "I;16":
+        image = Image.fromarray((np.random.default_rng(16).random((256, 320)) * 65535).astype(np.uint16))
+    else:
+        image = Image.fromarray(to_bytes(batch(16)[0])).convert(mode)
+    label(image, provider=ACME)
+    array = np.array(image if mode in ("RGB", "RGBA", "L", "I;16") else image.convert("RGB"))
+    Image.fromarray(array).save(tmp_path / "a.png")
+    assert read_label(tmp_path / "a.png").label == read_label(image).label
+    if mode == "RGB":
+        assert cv2.imwrite(str(tmp_path / "b.jpg"), array[:, :, ::-1])
+        assert read_label(tmp_path / "b.jpg").label == read_label(image).label
+
+
 def test_a_tensor_that_becomes_an_image() -> None:
     pictures = torch.rand(2, 3, 128, 192, generator=torch.Generator().manual_seed(0))
     label(pictures, provider=ACME)
