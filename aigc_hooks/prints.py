@@ -59,7 +59,7 @@ def of_pictures(frames: Sequence[Any]) -> Any:
     sheet = Image.new("RGB", (POINTS, POINTS * len(frames)))
     for number, frame in enumerate(frames):
         small = frame.resize((POINTS, POINTS), 0)
-        sheet.paste(small if small.mode == "RGB" else small.convert("RGB"), (0, POINTS * number))
+        sheet.paste(_coloured(small), (0, POINTS * number))
     values = numpy.frombuffer(sheet.tobytes(), numpy.uint8).reshape(len(frames), POINTS * POINTS, 3)
     return _brightness(values.astype(numpy.float32), 3) - numpy.float32(127.5)
 
@@ -87,8 +87,8 @@ def small(frame: Any) -> Any:
     import numpy
 
     if is_picture(frame):
-        near = frame.resize([len(range(side)[_every(side)]) for side in frame.size], 0).convert("RGB")
-        plane, white = _brightness(numpy.asarray(near, numpy.float32), 3), 255.0
+        near = frame.resize([len(range(side)[_every(side)]) for side in frame.size], 0)
+        plane, white = _brightness(numpy.asarray(_coloured(near), numpy.float32), 3), 255.0
     else:
         height, width = size(frame)
         films, white = _at(frame[None], (_every(height), _every(width)), _DARKEST_OF_AREAS)
@@ -114,6 +114,14 @@ def _at(film: Any, places: tuple[Any, Any], darkest: float) -> tuple[Any, float]
     if white == 1.0 and float(values.min()) < darkest:
         return values + 1, 2.0
     return values, white
+
+
+def _coloured(picture: Any) -> Any:
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode in ("P", "PA"):  # with a transparency for each colour, Pillow warns of any other way
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
 def _brightness(values: Any, colours: int) -> Any:
@@ -153,7 +161,7 @@ def _white(film: Any) -> float:
     Raises:
         TypeError: No film has it.
     """
-    name = str(film.dtype).removeprefix("torch.")
+    name = str(getattr(film.dtype, "name", film.dtype)).removeprefix("torch.")
     if name in ("uint8", "uint16"):
         return 255.0 if name == "uint8" else 65535.0
     if "float" not in name and name != "longdouble":

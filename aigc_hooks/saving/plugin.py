@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -190,7 +191,9 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
     arrays.install()
     pictures = [content] if is_picture(content) else content if content.ndim == 4 else content[None]
     bare = artifact.exemption is not None and not artifact.visible
-    films.remember(pictures, label, provider, () if bare else range(len(pictures)), still=True)
+    # Of an image in rare colours, such as LAB, nobody makes an array that could be known again.
+    with contextlib.suppress(ValueError) if is_picture(content) else contextlib.nullcontext():
+        films.remember(pictures, label, provider, () if bare else range(len(pictures)), still=True)
 
 
 def _place(artifact: Artifact, name: str) -> None:
