@@ -19,7 +19,7 @@ from aigc_hooks.artifact import Finding, Reading
 from aigc_hooks.checks.report import Report
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
-from aigc_hooks.security.verification import Verification
+from aigc_hooks.security.verdict import Verification
 
 # What GB 45438-2025, 6.1 a) and Annex E call the elements.
 ELEMENTS = {
