@@ -120,6 +120,11 @@ def test_verify_tells_the_heads_and_what_is_wrong(cli: Any, log: Any) -> None:
     assert "--known takes CHAIN:ROW:HASH" in done.output
 
 
+def test_one_row_is_told_of_as_one(cli: Any, log: Any) -> None:
+    log(OLD)
+    assert "1 row 条: 完整 intact" in cli("log", "verify").output
+
+
 def test_purge_removes_old_rows_and_refuses_young_ones(cli: Any, log: Any) -> None:
     log(OLD, OLD)
     done = cli("log", "purge", "--before", "2999-01-01", "--by", "Li Lei")
@@ -136,7 +141,7 @@ def test_merge_brings_the_rows_of_another_machine(cli: Any, log: Any) -> None:
     with closing(sqlite3.connect("other.db")) as connection:
         connection.execute("UPDATE aigc_writers SET host = 'another-machine'")
         connection.commit()
-    assert "1 rows merged" in cli("log", "merge", "other.db").output
+    assert "1 row merged" in cli("log", "merge", "other.db").output
     done = cli("log", "verify")
     assert "another-machine" in done.output
     assert "3 rows 条: 完整 intact" in done.output
