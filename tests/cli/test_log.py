@@ -90,6 +90,15 @@ def test_show_tells_all_of_one_number(cli: Any, log: Any) -> None:
     assert cli("log", "show", "id-9").exit_code == 1
 
 
+def test_the_last_rows_tell_a_terminal_nothing(cli: Any, log: Any) -> None:
+    source, reason = "\x1b[31mred\x1b]0;title\x07", "a\rb\u202ec[/x]"
+    record = AuditRecord.now("labelled", "image", source=source, reason=reason)
+    writer.write(record, Provider(producer="acme", audit_url="record.db", audit="required"))
+    (line,) = cli("log", "tail").output.splitlines()
+    assert line.isprintable()
+    assert r"\x1b[31mred\x1b]0;title\x07 · a\rb\u202ec[/x]" in line
+
+
 def test_export_writes_json_lines_and_csv(cli: Any, log: Any, folder: Path) -> None:
     log(OLD, "2026-01-01T00:00:00.000+00:00")
     lines = cli("log", "export").output.splitlines()
