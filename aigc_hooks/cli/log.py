@@ -209,23 +209,18 @@ def _known(text: str) -> tuple[str, int, str]:
 
 
 def _print(rows: Sequence[Row], json: bool) -> None:
+    from aigc_hooks.cli import tables
+
     if json:
         import json as library
 
         for row in rows:
-            typer.echo(library.dumps(row.to_dict(), ensure_ascii=False))
+            typer.echo(tables.harmless(library.dumps(row.to_dict(), ensure_ascii=False)))
         return
-    from aigc_hooks.cli import tables
-
     screen = tables.console()
     for row in rows:
         told = " · ".join(part for part in (row.source, row.produce_id, row.reference, row.reason) if part)
-        screen.print(_harmless(f"{row.time}  {row.outcome:<17} {row.modality:<6} {told}"), soft_wrap=True)
-
-
-def _harmless(text: str) -> str:
-    """A line without what a terminal would obey: rows quote what others sent."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+        screen.print(f"{row.time}  {row.outcome:<17} {row.modality:<6} {told}", soft_wrap=True)
 
 
 def _tell(found: Verification) -> None:
@@ -238,7 +233,7 @@ def _tell(found: Verification) -> None:
         screen.print(f"… and {found.found - len(found.problems)} more", style="bold red")
     for head in found.heads:
         purged = f", purged through {head.purged}" if head.purged else ""
-        screen.print(_harmless(f"{head.writer}:{head.sequence}:{head.hash}  {head.host}{purged}"), soft_wrap=True)
+        screen.print(f"{head.writer}:{head.sequence}:{head.hash}  {head.host}{purged}", soft_wrap=True)
     if found.set_back:
         screen.print(f"the clock was set back {_counted(found.set_back, 'time')} 时钟回拨")
     verdict = "完整 intact" if found.intact else f"不完整 not intact: {_counted(found.found, 'problem')}"
