@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from aigc_hooks.reading import read_label as read_label
     from aigc_hooks.saving.converting import convert as convert
     from aigc_hooks.saving.writing import write_label as write_label
-    from aigc_hooks.security.verification import Verification as Verification
+    from aigc_hooks.security.verdict import Verification as Verification
     from aigc_hooks.security.verification import verify as verify
     from aigc_hooks.styles import AudioStyle as AudioStyle
     from aigc_hooks.styles import ImageStyle as ImageStyle
@@ -105,7 +105,7 @@ _HOMES = {
     "UnsupportedCarrierError": "errors",
     "UnsupportedOutputError": "errors",
     "UnsupportedVersionError": "errors",
-    "Verification": "security.verification",
+    "Verification": "security.verdict",
     "VideoStyle": "styles",
     "WordingError": "errors",
     "check": "checking",

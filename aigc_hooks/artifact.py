@@ -267,10 +267,10 @@ class AuditRecord:
 
     Attributes:
         outcome: ``"labelled"``, ``"already-labelled"``, ``"passed"`` (nothing there to label), ``"failed"`` (released
-            unlabelled under ``on_error="warn"``), ``"aborted"`` (a text that was broken off before its label),
-            ``"unsupported-carrier"`` (saved without implicit label), ``"exempted"`` (released without explicit label;
-            the record was there before), ``"refused"`` (by a review: not released) or ``"propagated"`` (a platform's
-            elements were written).
+            unlabelled under ``on_error="warn"``; with a label: its file was not written, whatever an earlier row says),
+            ``"aborted"`` (a text that was broken off before its label), ``"unsupported-carrier"`` (saved without
+            implicit label), ``"exempted"`` (released without explicit label; the record was there before),
+            ``"refused"`` (by a review: not released) or ``"propagated"`` (a platform's elements were written).
         modality: Such as ``"image"`` or ``"text"``.
         source: What made the content, such as the name of a pipeline class.
         label: Its implicit label, if it got one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aigc_hooks.artifact import Artifact
@@ -19,7 +20,7 @@ _ADVICE = {
 """What to do instead, by the kind of what cannot be labelled."""
 
 
-def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None) -> Any:
+def labelled(content: Any, provider: Provider, source: str = "", rate: int | None = None, place: str = "") -> Any:
     """Runs the stages over content and returns it, the same object where that can be.
 
     Args:
@@ -27,26 +28,29 @@ def labelled(content: Any, provider: Provider, source: str = "", rate: int | Non
         provider: The settings.
         source: What made it, for the audit record.
         rate: Of sound, samples a second.
+        place: The file that it goes to, which is its one place in the record besides those of the stages.
     """
     if (held := sound_in(content)) is not None:
-        return _held(content, held, provider, source, rate)
+        return _held(content, held, provider, source, rate, place)
     if isinstance(content, (list, tuple)) and not (rate is not None and is_samples(content)):
         if rate is not None and not content:
             raise UnsupportedOutputError("the list is empty: there is no sound in it to label", stage="detect")
-        items = [labelled(item, provider, source, rate) for item in content]
+        items = [labelled(item, provider, source, rate, place) for item in content]
         if isinstance(content, list):
             content[:] = items
             return content
         return content if all(map(_same, items, content)) else type(content)(items)
     modality = "audio" if rate is not None and not isinstance(content, str) else modality_of(content)
-    artifact = Artifact(content, modality, source, rate=rate)
+    artifact = Artifact(content, modality, source, rate=rate, places=[place] if place else [])
     settings = active(provider)
     if outcome := run(artifact, settings):
         record(artifact, outcome, settings)
     return artifact.content
 
 
-def labelled_films(content: Any, provider: Provider, source: str = "", fps: float | None = None) -> Any:
+def labelled_films(
+    content: Any, provider: Provider, source: str = "", fps: float | None = None, places: Sequence[str] = ()
+) -> Any:
     """Runs the stages over films, each with a label of its own, and returns the same object.
 
     Args:
@@ -54,6 +58,7 @@ def labelled_films(content: Any, provider: Provider, source: str = "", fps: floa
         provider: The settings.
         source: What made it, for the audit record.
         fps: Frames a second; None where nothing tells.
+        places: Where else labels of them are, or will be.
     """
     films = films_in(content)
     if not films:
@@ -64,7 +69,7 @@ def labelled_films(content: Any, provider: Provider, source: str = "", fps: floa
             stage="detect",
         )
     for film in films:
-        artifact = Artifact(film, "video", source, fps=fps)
+        artifact = Artifact(film, "video", source, fps=fps, places=[*places])
         settings = active(provider)
         if outcome := run(artifact, settings):
             record(artifact, outcome, settings)
@@ -76,10 +81,25 @@ def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
     if (place := provider.video.sound) == "none":
         passed(source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
         return None
+    return _with_sound_at(place, provider)
+
+
+def labelled_beside_film(audio: Any, rate: int | None, provider: Provider, source: str) -> tuple[Any, list[str]]:
+    """Sound that goes into the file of a film, with its label, and where that is: they have one row together."""
+    if (place := provider.video.sound) == "none":
+        return audio, []
+    artifact = Artifact(audio, "audio", source, rate=rate)
+    run(artifact, active(_with_sound_at(place, provider)), recorded=True)
+    return artifact.content, [f"{each} of the sound" for each in artifact.places if each != "memory"]
+
+
+def _with_sound_at(place: Any, provider: Provider) -> Provider:
     return provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
 
 
-def _held(content: Any, held: tuple[Any, Any, Any], provider: Provider, source: str, rate: int | None) -> Any:
+def _held(
+    content: Any, held: tuple[Any, Any, Any], provider: Provider, source: str, rate: int | None, label_place: str
+) -> Any:
     """Labels the sound in a container that tells its rate."""
     place, _, own = held
     if rate is not None and rate != own:
@@ -87,7 +107,7 @@ def _held(content: Any, held: tuple[Any, Any, Any], provider: Provider, source: 
             f"rate = {rate!r}, and the sound comes with {own!r}: leave rate= away, or give the samples alone",
             stage="detect",
         )
-    made = labelled(content[place], provider, source, own)
+    made = labelled(content[place], provider, source, own, label_place)
     if not isinstance(content, tuple):
         content[place] = made
         return content

@@ -14,13 +14,12 @@ unless that was forked since.
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from aigc_hooks import prints
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.media import NO_PICTURE, channel_axis, is_picture
 from aigc_hooks.provider import Provider
@@ -120,17 +119,7 @@ class _Shelf:
 
 
 _shelves: OrderedDict[tuple[int, int], _Shelf] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _renew() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+_lock = ForkSafeLock()
 
 
 def remember(film: Any, label: Label, provider: Provider, shown: Collection[int], *, still: bool = False) -> None:

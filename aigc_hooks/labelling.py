@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from aigc_hooks.carry import labelled_by
-from aigc_hooks.contents import beside_film, labelled, labelled_films, modality_of
+from aigc_hooks.contents import labelled, labelled_beside_film, labelled_films, modality_of
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import is_picture
 from aigc_hooks.on_disk import label_file, label_text
-from aigc_hooks.provider import Provider, resolve
+from aigc_hooks.provider import Provider, active, resolve
+from aigc_hooks.saving.leaving import leaving
 
 T = TypeVar("T")
 
@@ -147,42 +148,49 @@ def save(
         fps is not None and rate is not None and audio is None
     ):
         raise TypeError("the sound of a film is saved with it: save(frames, path, fps=…, audio=…, rate=…)")
+    target = Path(path)
+    place = f"{target.suffix[1:].upper()} file"
     if fps is not None:
         from aigc_hooks.saving import films
 
-        target, shown = Path(path), films.shown_rate(Path(path), fps)
+        shown = films.shown_rate(target, fps)
         films.check_target(target, audio)
         kept = films.known(content) if provider is None and not settings else None
         owner = kept or resolve(provider, settings)
-        labelled_films(content, owner, "save", shown)
-        if audio is not None and (by := beside_film(owner, "save", "audio")) is not None:
-            audio = labelled(audio, by, "save", rate)
-        return films.save(content, target, fps, params, (audio, rate) if audio is not None and rate else None)
+        with leaving(active(owner), "video", "save"):
+            heard: list[str] = []
+            if audio is not None:
+                audio, heard = labelled_beside_film(audio, rate, active(owner), "save")
+            labelled_films(content, owner, "save", shown, [place, *heard])
+            return films.save(content, target, fps, params, (audio, rate) if audio is not None and rate else None)
     if rate is not None:
         from aigc_hooks.saving import sound
 
-        known = sound.known(content, rate) if provider is None and not settings else None
-        made = labelled(content, known or resolve(provider, settings), "save", rate)
-        return sound.save(made, Path(path), rate, params)
+        kept = sound.known(content, rate) if provider is None and not settings else None
+        owner = kept or resolve(provider, settings)
+        with leaving(active(owner), "audio", "save"):
+            return sound.save(labelled(content, owner, "save", rate, place), target, rate, params)
     if not is_picture(content):
-        _refuse_untimed(Path(path))
+        _refuse_untimed(target)
     if modality_of(content) == "scene":
         from aigc_hooks import meshes
         from aigc_hooks.saving import scenes
 
         found = meshes.label_of(content) if provider is None and not settings else None
-        labelled(content, found[1] if found else resolve(provider, settings), "save")
-        return scenes.save(content, Path(path), params)
-    by = labelled_by(content) if provider is None and not settings else None
-    by = by or resolve(provider, settings)
-    # Also where it carries a label: a buffer may have been filled anew since.
-    content = labelled(content, by, source="save")
-    if not is_picture(content):
-        from aigc_hooks.saving.files import to_picture
+        owner = found[1] if found else resolve(provider, settings)
+        with leaving(active(owner), "scene", "save"):
+            labelled(content, owner, "save", place=place)
+            return scenes.save(content, target, params)
+    owner = (labelled_by(content) if provider is None and not settings else None) or resolve(provider, settings)
+    with leaving(active(owner), "image", "save"):
+        # Also where it carries a label: a buffer may have been filled anew since.
+        content = labelled(content, owner, "save", place=place)
+        if not is_picture(content):
+            from aigc_hooks.saving.files import to_picture
 
-        content = to_picture(content, by)
-    content.save(path, **params)
-    return Path(path)
+            content = to_picture(content, owner)
+        content.save(target, **params)
+    return target
 
 
 def _refuse_untimed(path: Path) -> None:

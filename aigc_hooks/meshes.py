@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import threading
 import weakref
 from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.media import is_tensor
 from aigc_hooks.provider import Provider
@@ -35,17 +34,7 @@ Found = tuple[Label, Provider]
 _objects: dict[int, tuple[weakref.ref[Any], Found]] = {}
 # By faces, which stay as they are when a mesh is moved: the distances between vertices, and whose it is.
 _forms: OrderedDict[bytes, tuple[Any, Found]] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _renew() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+_lock = ForkSafeLock()
 
 
 def remember(mesh: Any, label: Label, provider: Provider) -> None:

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from aigc_hooks.artifact import Artifact, Finding, Reading
 from aigc_hooks.carry import carried, carry
-from aigc_hooks.contents import labelled
 from aigc_hooks.errors import LabelError
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.reading import carrier_of, read_label
+from aigc_hooks.saving.leaving import leaving
 from aigc_hooks.stages import check_made, forgive, own_label, record, review, run
 from aigc_hooks.waiver import current
 
 if TYPE_CHECKING:
     from aigc_hooks.saving.document_files import DocumentFile
     from aigc_hooks.saving.documents import TextFile
+    from aigc_hooks.saving.files import PictureFile
     from aigc_hooks.saving.film import Film
     from aigc_hooks.saving.recordings import Recording
 
@@ -42,40 +43,35 @@ def label_file(path: Path, output: Path | None, provider: Provider, progress: Ca
         CarrierError: It cannot be read, or its format has no place for the label.
         OSError: It cannot be read or written.
     """
-    from aigc_hooks.saving import documents
+    from aigc_hooks.saving import documents, recordings
 
-    if documents.is_text(path, output or path):
-        return label_text(documents.TextFile.open(path, output or path), provider, path.name)
-    from aigc_hooks.saving import recordings
-
+    target, settings = output or path, active(provider)
+    if documents.is_text(path, target):
+        return label_text(documents.TextFile.open(path, target), settings, path.name)
     if recordings.is_sound(path):
-        return _label_sound(recordings.Recording.open(path, output or path), provider, path.name)
+        recording = recordings.Recording.open(path, target)
+        with leaving(settings, "audio", path.name):
+            return _label_sound(recording, settings, path.name)
     carrier = carrier_of(path)
     if carrier is not None and carrier.medium == "video":
         from aigc_hooks.saving.film import Film
 
-        return _label_drawable(Film.open(path, output or path, progress), "video", provider, path.name)
+        film = Film.open(path, target, progress)
+        with leaving(settings, "video", path.name):
+            return _label_drawable(film, "video", settings, path.name)
     if carrier is not None and carrier.medium == "document":
         from aigc_hooks.saving.document_files import DocumentFile
 
-        with DocumentFile.open(path, output or path, carrier) as document:
+        with DocumentFile.open(path, target, carrier) as document, leaving(settings, "document", path.name):
             if current() is None:
                 with suppress(LabelError):
-                    document.look(active(provider))  # what is wrong with a file is said before the stages run
-            return _label_drawable(document, "document", provider, path.name)
+                    document.look(settings)  # what is wrong with a file is said before the stages run
+            return _label_drawable(document, "document", settings, path.name)
     from aigc_hooks.saving.files import PictureFile
 
-    file = PictureFile.open(path, output or path)
-    first, *others = file.frames
-    labelled(first, provider, source=path.name)
-    made = carried(first)
-    for frame in others:
-        # One file, one label (GB 45438-2025, 6.1 c): every frame shows it and none gets a number of its own.
-        if made is not None and carried(frame) is None:
-            carry(frame, made, provider)
-        labelled(frame, provider, source=path.name)
-    file.save(active(provider).on_signed_content)
-    return file.target
+    picture = PictureFile.open(path, target)
+    with leaving(settings, "image", path.name):
+        return _label_picture(picture, settings, path.name)
 
 
 def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
@@ -115,38 +111,55 @@ def label_metadata(path: Path, output: Path | None, provider: Provider) -> Path:
         artifact.label = whole
         record(artifact, "labelled", settings, "the implicit label alone")
 
-    return put_signed(path, output or path, artifact.label or made, settings, before=recorded)
+    with leaving(settings, artifact.modality, path.name):
+        return put_signed(path, output or path, artifact.label or made, settings, before=recorded)
 
 
 def label_text(file: TextFile, provider: Provider, source: str) -> Path:
     """Puts both labels into a text on its way to a file; returns the path of that."""
     settings = active(provider)
-    artifact = Artifact(file.content, "text", source)
-    try:
-        artifact.label = _kept(file.findings, settings)
-        outcome = run(artifact, settings)
-        if outcome and not artifact.passes:
-            assert artifact.label is not None
-            artifact.places += file.put(artifact.content, artifact.label, settings)
-    except LabelError as error:
-        forgive(error, settings, source=source, modality="text")
-        outcome = ""
-    if outcome:
-        record(artifact, outcome, settings, artifact.passes or file.note)
-    file.save()
+    with leaving(settings, "text", source):
+        artifact = Artifact(file.content, "text", source)
+        try:
+            artifact.label = _kept(file.findings, settings)
+            outcome = run(artifact, settings)
+            if outcome and not artifact.passes:
+                assert artifact.label is not None
+                artifact.places += file.put(artifact.content, artifact.label, settings)
+        except LabelError as error:
+            forgive(error, settings, source=source, modality="text")
+            outcome = ""
+        if outcome:
+            record(artifact, outcome, settings, artifact.passes or file.note)
+        file.save()
     return file.target
 
 
-def _label_sound(file: Recording, provider: Provider, source: str) -> Path:
-    settings = active(provider)
+def _label_picture(file: PictureFile, settings: Provider, source: str) -> Path:
+    first, *others = file.frames
+    artifact = Artifact(first, "image", source, places=[f"{file.format} file"])
+    outcome = run(artifact, settings)
+    label = artifact.label if outcome else None
+    for frame in others:
+        # One file, one label (GB 45438-2025, 6.1 c): every frame shows it, and none gets a number or a row of its own.
+        if label is not None and carried(frame) is None:
+            carry(frame, label, settings)
+        run(Artifact(frame, "image", source), settings, recorded=True)
+    if outcome:
+        artifact.content = file.frames if others else first
+        record(artifact, outcome, settings)
+    file.save(settings.on_signed_content)
+    return file.target
+
+
+def _label_sound(file: Recording, settings: Provider, source: str) -> Path:
     artifact = Artifact(file.samples, "audio", source, rate=file.rate)
     label = _through(artifact, file.reading, settings)
     file.save(artifact.content, label, settings)
     return file.target
 
 
-def _label_drawable(file: Film | DocumentFile, modality: str, provider: Provider, source: str) -> Path:
-    settings = active(provider)
+def _label_drawable(file: Film | DocumentFile, modality: str, settings: Provider, source: str) -> Path:
     label = _through(Artifact(file, modality, source), file.reading, settings)
     file.save(label, settings)
     return file.target
@@ -155,6 +168,7 @@ def _label_drawable(file: Film | DocumentFile, modality: str, provider: Provider
 def _through(artifact: Artifact, reading: Reading, settings: Provider) -> Label | None:
     """Runs the stages over a file, and returns its label; None where a failure was forgiven."""
     artifact.label = _kept(reading.findings, settings)
+    artifact.places.append(f"{reading.carrier} file")
     outcome = run(artifact, settings)
     if not outcome:
         return None

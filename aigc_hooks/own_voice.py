@@ -15,13 +15,14 @@ from typing import Any
 from aigc_hooks.errors import ConfigError
 from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.samples import as_floats, loudness, rows, samples_of
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.media import is_array, is_tensor
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import held_sound
 
 # What each speaker has said, by what else it was told, such as the name of a voice.
 _said: weakref.WeakKeyDictionary[Any, dict[Any, Path]] = weakref.WeakKeyDictionary()
-_lock = threading.RLock()
+_lock = ForkSafeLock(threading.RLock)
 _folder: tempfile.TemporaryDirectory[str] | None = None
 
 

@@ -21,6 +21,7 @@ from aigc_hooks import hookspecs
 from aigc_hooks.artifact import Adapter, Artifact, AuditRecord, Call, Carrier, Finding
 from aigc_hooks.discovery import DISTRIBUTION, entry_points, excluded
 from aigc_hooks.errors import AdapterNotFoundError, ConfigError, LabelError, PluginError
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 
@@ -307,7 +308,7 @@ def _trace_before(hook_name: str, implementations: Sequence[pluggy.HookImpl], ar
     sys.stderr.write(f"aigc_hooks: {hook_name}({shown}) -> {callees}\n")
 
 
-_lock = threading.RLock()
+_lock = ForkSafeLock(threading.RLock)
 _hooks: Hooks | None = None
 
 

@@ -19,13 +19,12 @@ must be found then. Silence is not known again.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from aigc_hooks import envelopes
 from aigc_hooks.errors import LabelError
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider
 from aigc_hooks.styles import AudioStyle
@@ -169,17 +168,7 @@ class _Shelf:
 
 # Without a style: what has no label that can be heard.
 _shelves: OrderedDict[tuple[int, AudioStyle | None], _Shelf] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _renew() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+_lock = ForkSafeLock()
 
 
 def remember(audio: Any, rate: int, label: Label, provider: Provider, *, bare: bool = False) -> None:

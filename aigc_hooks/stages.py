@@ -11,18 +11,20 @@ from aigc_hooks.errors import ExemptionError, ForeignLabelError, LabelError, Rev
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import Hooks, hooks
 from aigc_hooks.provider import Provider
+from aigc_hooks.saving import leaving
 from aigc_hooks.waiver import Exemption, recorded_id
 
 logger = logging.getLogger("aigc_hooks")
 
 
-def run(artifact: Artifact, provider: Provider, *, reviewed: bool = False) -> str:
+def run(artifact: Artifact, provider: Provider, *, reviewed: bool = False, recorded: bool = False) -> str:
     """One artifact through all stages; nothing is released that missed one.
 
     Args:
         artifact: The content.
         provider: The settings.
         reviewed: Whether its review has been done, or is done of the pieces in which it leaves.
+        recorded: Whether it belongs to an output that is in the record already, such as a later frame of a file.
 
     Returns:
         The outcome, for ``record``; empty where a failure was forgiven and has been recorded.
@@ -42,7 +44,7 @@ def run(artifact: Artifact, provider: Provider, *, reviewed: bool = False) -> st
             artifact.label = known
             room.write_metadata(artifact, known, provider)
         else:
-            artifact.label = _label(artifact, known, room, provider)
+            artifact.label = _label(artifact, known, room, provider, recorded)
     except LabelError as error:
         forgive(error, provider, source=artifact.source, modality=artifact.modality)
         return ""
@@ -100,11 +102,13 @@ def record(artifact: Artifact, outcome: str, provider: Provider, reason: str = "
         artifact.modality,
         source=artifact.source,
         label=artifact.label,
-        places=artifact.places,
+        places=() if outcome == "passed" else artifact.places,
         reason=reason or artifact.passes,
         digest=known,
     )
     hooks(provider).audit(line, provider)
+    if outcome != "passed" and artifact.label is not None:
+        leaving.recorded(artifact.label)
 
 
 def forgive(
@@ -118,7 +122,7 @@ def forgive(
     hooks(provider).audit(AuditRecord.now("failed", modality, source=source, reason=str(error)), provider)
 
 
-def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provider) -> Label:
+def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provider, recorded: bool) -> Label:
     made = known or room.make_label(artifact, provider)
     if made is None:
         raise LabelError("no plugin made a label", stage="make_label")
@@ -127,7 +131,8 @@ def _label(artifact: Artifact, known: Label | None, room: Hooks, provider: Provi
     artifact.label = made
     # Whether a text will show its label cannot be told of its head.
     if artifact.exemption and (not artifact.visible or artifact.part == "head"):
-        commit(artifact.exemption, artifact, provider)
+        if not recorded:
+            commit(artifact.exemption, artifact, provider)
     elif not artifact.visible and not room.render_explicit(artifact, made, provider):
         raise UnsupportedOutputError(
             f"no plugin renders the explicit label of {type(artifact.content).__name__}", stage="render_explicit"
@@ -169,6 +174,8 @@ def commit(exemption: Exemption, artifact: Artifact, provider: Provider) -> None
             stage="audit",
             plugin=error.plugin,
         ) from error
+    if artifact.label is not None:
+        leaving.recorded(artifact.label)
 
 
 def check_made(made: Label, provider: Provider) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 import weakref
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires
@@ -19,6 +18,7 @@ from aigc_hooks import functions
 from aigc_hooks.artifact import Adapter
 from aigc_hooks.discovery import DISTRIBUTION
 from aigc_hooks.errors import AdapterNotFoundError, UnsupportedVersionError
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 
@@ -31,7 +31,7 @@ _BASE = "__aigc_hooks_base__"
 _PROVIDER = "__aigc_hooks_provider__"
 
 _classes: weakref.WeakValueDictionary[tuple[object, ...], type] = weakref.WeakValueDictionary()
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 @overload

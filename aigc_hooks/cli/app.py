@@ -39,7 +39,9 @@ class _Commands(typer.core.TyperGroup):
         except (AIGCHooksError, OSError) as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            typer.echo(f"aigc-hooks: error: {error}", err=True)
+            from aigc_hooks.cli import tables
+
+            typer.echo(f"aigc-hooks: error: {tables.harmless(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
 
 

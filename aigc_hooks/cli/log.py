@@ -129,7 +129,7 @@ def export(
         count = finding.export(database, text, form.value, since, until)
         text.flush()
         text.detach()
-    typer.echo(f"{count} rows 条 → {out}", err=True)
+    typer.echo(f"{_counted(count, 'row')} 条 → {out}", err=True)
 
 
 @app.command()
@@ -174,7 +174,7 @@ def purge(
     from aigc_hooks.duties.log import keeping
 
     count = keeping.purge(_opened(url, provider), before, by, reason)
-    typer.echo(f"{count} rows purged 已清理 {count} 条", err=True)
+    typer.echo(f"{_counted(count, 'row')} purged 已清理 {count} 条", err=True)
 
 
 @app.command()
@@ -187,7 +187,7 @@ def merge(
     from aigc_hooks.duties.log import keeping
 
     count = keeping.merge(_opened(source, None), _opened(url, provider, create=True))
-    typer.echo(f"{count} rows merged 已合并 {count} 条", err=True)
+    typer.echo(f"{_counted(count, 'row')} merged 已合并 {count} 条", err=True)
 
 
 @app.command()
@@ -209,14 +209,14 @@ def _known(text: str) -> tuple[str, int, str]:
 
 
 def _print(rows: Sequence[Row], json: bool) -> None:
+    from aigc_hooks.cli import tables
+
     if json:
         import json as library
 
         for row in rows:
-            typer.echo(library.dumps(row.to_dict(), ensure_ascii=False))
+            typer.echo(tables.harmless(library.dumps(row.to_dict(), ensure_ascii=False)))
         return
-    from aigc_hooks.cli import tables
-
     screen = tables.console()
     for row in rows:
         told = " · ".join(part for part in (row.source, row.produce_id, row.reference, row.reason) if part)
@@ -235,6 +235,11 @@ def _tell(found: Verification) -> None:
         purged = f", purged through {head.purged}" if head.purged else ""
         screen.print(f"{head.writer}:{head.sequence}:{head.hash}  {head.host}{purged}", soft_wrap=True)
     if found.set_back:
-        screen.print(f"the clock was set back {found.set_back} times 时钟回拨")
-    verdict = "完整 intact" if found.intact else f"不完整 not intact: {found.found} problems"
-    screen.print(f"{found.rows} rows 条: {verdict}", style="bold green" if found.intact else "bold red", soft_wrap=True)
+        screen.print(f"the clock was set back {_counted(found.set_back, 'time')} 时钟回拨")
+    verdict = "完整 intact" if found.intact else f"不完整 not intact: {_counted(found.found, 'problem')}"
+    told = f"{_counted(found.rows, 'row')} 条: {verdict}"
+    screen.print(told, style="bold green" if found.intact else "bold red", soft_wrap=True)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

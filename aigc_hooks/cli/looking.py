@@ -14,7 +14,8 @@ from aigc_hooks.cli.progress import progress_bar, say
 from aigc_hooks.folders.pool import Crash, spread
 from aigc_hooks.folders.work import Refusal, read_one, verify_one
 from aigc_hooks.security.keys import pinned_keys
-from aigc_hooks.security.verification import Verification, keys_of
+from aigc_hooks.security.verdict import Verification
+from aigc_hooks.security.verification import keys_of
 
 R = TypeVar("R")
 

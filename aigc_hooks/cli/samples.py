@@ -86,20 +86,18 @@ def _text(path: Path, provider: Provider) -> Picture:
 
 
 def _document(path: Path, provider: Provider) -> Picture:
-    """A text with its visible label, on a page of its own."""
-    text = label(_TEXT.strip().lstrip("# "), provider=provider, text={"markup": "plain"})
+    """A text on a page, which is labelled as any other PDF."""
+    text = _TEXT.strip().lstrip("# ")
     pdf = evidence_pdf.blank()
     pdf.set_title("样例 Sample")
     pdf.add_page()
     pdf.set_font("label", size=14)
     for line in text.splitlines():
-        for piece, mark in screenshots.raised(line):
-            pdf.char_vpos = "SUP" if mark else "LINE"
-            pdf.write(10, piece)
+        pdf.write(10, line)
         pdf.ln(10)
     path.write_bytes(bytes(pdf.output()))
-    label_metadata(path, None, provider)
-    return screenshots.page(text)
+    label(path, provider=provider)
+    return screenshots.sheet(text, provider)
 
 
 def _image(path: Path, provider: Provider) -> Picture:

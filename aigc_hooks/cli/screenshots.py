@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from aigc_hooks.explicit.lettering import SHIPPED_FONT, wrap
 from aigc_hooks.explicit.scene import SceneLabel
-from aigc_hooks.explicit.text import RAISED
+from aigc_hooks.explicit.text import RAISED, sign_of
 from aigc_hooks.provider import Provider
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WIDTH, _MARGIN, _LINE = 960, 40, 44
 
 
-def raised(line: str) -> list[tuple[str, bool]]:
+def _raised(line: str) -> list[tuple[str, bool]]:
     """The pieces of a line, and whether each is a corner mark: its letters stand in few fonts, and are drawn small."""
     pieces = re.split(f"({RAISED})", line)
     return [("AI" if piece == RAISED else piece, piece == RAISED) for piece in pieces if piece]
@@ -35,10 +35,25 @@ def page(text: str) -> Picture:
     pen = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
         left = float(_MARGIN)
-        for piece, mark in raised(line):
+        for piece, mark in _raised(line):
             of = small if mark else font
             pen.text((left, _MARGIN + _LINE * number), piece, fill="black", font=of)
             left += of.getlength(piece)
+    return image
+
+
+def sheet(text: str, provider: Provider) -> Picture:
+    """A text on a page that shows its label above it or below it, as a labelled PDF does."""
+    sign, body = sign_of(provider), page(text)
+    font = ImageFont.truetype(SHIPPED_FONT, 20)
+    words = "AI" if sign.corner else sign.words
+    image = Image.new("RGB", (body.width, body.height + 2 * _LINE), "white")
+    image.paste(body, (0, _LINE))
+    pen = ImageDraw.Draw(image)
+    left = body.width - _MARGIN - font.getlength(words) if sign.corner else (body.width - font.getlength(words)) / 2
+    for place, top in (("start", _LINE / 2), ("end", image.height - _LINE)):
+        if provider.text.position in (place, "both"):
+            pen.text((left, top), words, fill="black", font=font)
     return image
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
+from unicodedata import category
 
 import typer
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +21,7 @@ from aigc_hooks.artifact import Finding, Reading
 from aigc_hooks.checks.report import Report
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
-from aigc_hooks.security.verification import Verification
+from aigc_hooks.security.verdict import Verification
 
 # What GB 45438-2025, 6.1 a) and Annex E call the elements.
 ELEMENTS = {
@@ -42,14 +44,29 @@ _MANIFEST_NOTE = "{}: a C2PA manifest, not verified here; a label written now wo
 _NO_PLACE_NOTE = "纯文本无处存放隐式标识 plain text has no place for the implicit label"
 
 
+class _Console(Console):
+    """A console that obeys nothing which stands in files, labels and rows."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that prints file names and labels as they are, whatever brackets or colons they hold."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def harmless(text: str) -> str:
+    """A text whose control characters are spelt, as JSON spells them: a terminal would do what they say."""
+    if text.isprintable():
+        return text
+    return "".join(each if each == "\n" or category(each)[0] != "C" else json.dumps(each)[1:-1] for each in text)
 
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON, with Chinese text as such."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(harmless(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def verdict(reading: Reading) -> Text:

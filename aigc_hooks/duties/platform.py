@@ -21,6 +21,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import read_label
 from aigc_hooks.saving.atomic import replacing
+from aigc_hooks.saving.leaving import leaving, recorded
 from aigc_hooks.saving.writing import Finish, pass_on
 from aigc_hooks.security.signing import passed_on
 
@@ -149,18 +150,23 @@ def propagate(
     degree = decide(found, declared, detected)
     made = _label(found, degree, settings, propagate_id, reserved_code2) if degree else None
     record = functools.partial(_record, settings, source.name)
+
+    def spread(label: Label) -> None:
+        # A platform must be able to tell of all that it spreads: the record comes first.
+        record("propagated", label, [reading.carrier], f"Label {degree} ({DEGREES[degree]})")
+        recorded(label)
+
     if made is not None:
-        reason = f"Label {degree} ({DEGREES[degree]})"
         try:
-            made = pass_on(
-                source,
-                made,
-                output=target,
-                on_signed_content=settings.on_signed_content,
-                finish=_signing(settings) if reserved_code2 is None else None,
-                # A platform must be able to tell of all that it spreads: the record comes first.
-                before=functools.partial(record, "propagated", places=[reading.carrier], reason=reason),
-            )
+            with leaving(settings, "", source.name):
+                made = pass_on(
+                    source,
+                    made,
+                    output=target,
+                    on_signed_content=settings.on_signed_content,
+                    finish=_signing(settings) if reserved_code2 is None else None,
+                    before=spread,
+                )
         except UnsupportedCarrierError as error:
             if settings.on_unsupported_carrier == "raise":
                 raise

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.explicit.lettering import SHIPPED_FONT, break_lines, check_glyphs, lawful_size, load_font
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.provider import Provider
 from aigc_hooks.styles import Position
 
@@ -27,7 +27,7 @@ _MARGIN = 0.2
 _CORNER = 0.18
 _MOST_MARGIN = 0.03
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 class Glyph(NamedTuple):

@@ -27,7 +27,8 @@ from aigc_hooks.reading import carrier_of, read_stream
 from aigc_hooks.saving.documents import SUFFIXES, TextFile, is_text
 from aigc_hooks.saving.recordings import is_sound
 from aigc_hooks.security.signers import PinnedKey
-from aigc_hooks.security.verification import Verification, verified
+from aigc_hooks.security.verdict import Verification
+from aigc_hooks.security.verification import verified
 
 _HEAD = 4096
 """How many bytes of a file are enough to tell its format."""

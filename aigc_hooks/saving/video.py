@@ -11,8 +11,6 @@ that do not are drawn on as they are written. The implicit label follows when th
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -23,6 +21,7 @@ from aigc_hooks import films
 from aigc_hooks.artifact import AuditRecord
 from aigc_hooks.errors import LabelError, UnsupportedCarrierError
 from aigc_hooks.explicit.video import as_picture
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
@@ -190,7 +189,7 @@ def _imageio_close(original: Callable[..., Any], self: Any) -> Any:
 
 # By id, for containers know no weak references. One that nobody closes is closed when it goes.
 _exports: dict[int, Export] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 def _teach_pyav(module: Any) -> None:
@@ -274,13 +273,3 @@ def install() -> None:
     """Teaches the writers that are loaded, and those that will be."""
     arrays.install()
     teaching.install(_TEACHERS)
-
-
-def _forked() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from aigc_hooks.labels import Label
 from aigc_hooks.security import content
@@ -15,9 +15,7 @@ from aigc_hooks.security.data import Certified, SecurityData, UnknownSchemeError
 from aigc_hooks.security.messages import Part, certificate_message, content_message, message
 from aigc_hooks.security.signers import PinnedKey, fingerprint
 from aigc_hooks.security.variants import variant
-
-Status = Literal["intact", "altered", "unsigned", "signer unknown"]
-Content = Literal["intact", "altered", "not signed"]
+from aigc_hooks.security.verdict import Content, Verification
 
 _COORDINATE = 32
 
@@ -40,21 +38,14 @@ class Digested:
 
 
 @dataclass
-class Judgement:
-    """What was found; the attributes are those of ``Verification``."""
+class _Notes:
+    """What there is to say of a signature: what speaks against it, and the rest."""
 
-    status: Status
-    reasons: list[str]
-    content: Content = "not signed"
-    algorithm: str = ""
-    key_id: str = ""
-    fingerprint: str = ""
-    subject: str = ""
-    signed_at: datetime | None = None
     faults: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
 
-def judged(label: Label, part: Part, file: Digested, known: Sequence[PinnedKey], when: datetime | None) -> Judgement:
+def judged(label: Label, part: Part, file: Digested, known: Sequence[PinnedKey], when: datetime | None) -> Verification:
     """Judges the signature in one reserved code.
 
     Args:
@@ -70,33 +61,38 @@ def judged(label: Label, part: Part, file: Digested, known: Sequence[PinnedKey],
     """
     code: str = getattr(label, part.name)
     if not code:
-        return Judgement("unsigned", [f"{part.code} is empty"])
+        return Verification("unsigned", (f"{part.code} is empty",), label)
     try:
         data = SecurityData.from_text(code, part)
     except UnknownSchemeError as error:
-        return Judgement("unsigned", [f"{part.code} holds something that cannot be checked here: {error}"])
+        return Verification("unsigned", (f"{part.code} holds something that cannot be checked here: {error}",), label)
     key = _key(data, label, part, known)
     if isinstance(key, str):
-        return Judgement("unsigned", [key])
+        return Verification("unsigned", (key,), label)
     how = _how(data, key, label, part)
     if how is None and not data.signs_label:
         reason = f"{part.code} signs the content in a way that is not known; nothing can be checked"
-        return Judgement("unsigned", [reason], algorithm=data.algorithm.title)
+        return Verification("unsigned", (reason,), label, algorithm=data.algorithm.title)
     elements = f"{part.signed[0]}, {part.signed[1]} and {part.signed[2]}"
-    found = Judgement("intact", [], algorithm=data.algorithm.title, fingerprint=fingerprint(key))
+    notes = _Notes()
     if how is None:
-        found.faults.append(f"the signature is not one of this {elements}")
+        notes.faults.append(f"the signature is not one of this {elements}")
     else:
-        found.reasons.append(f"{elements} are as they were signed ({how})")
-    _judge_content(found, data, key, label, part, file)
-    leaf = _judge_certificate(found, data.certified, data.algorithm, key, label, part)
-    about = _judge_signer(found, key, leaf, data.certified, known, when)
-    found.reasons = [*found.faults, *found.reasons, about]
-    if found.faults:
-        found.status = "altered"
-    elif not found.key_id:
-        found.status = "signer unknown"
-    return found
+        notes.reasons.append(f"{elements} are as they were signed ({how})")
+    state = _judge_content(notes, data, key, label, part, file)
+    chain, signed_at = _judge_certificate(notes, data.certified, data.algorithm, key, label, part)
+    key_id, subject, about = _judge_signer(key, chain, data.certified, signed_at, known, when)
+    return Verification(
+        "altered" if notes.faults else "intact" if key_id else "signer unknown",
+        (*notes.faults, *notes.reasons, about),
+        label,
+        state,
+        data.algorithm.title,
+        key_id,
+        fingerprint(key),
+        subject,
+        signed_at,
+    )
 
 
 def _key(data: SecurityData, label: Label, part: Part, known: Sequence[PinnedKey]) -> bytes | str:
@@ -126,82 +122,81 @@ def _signs(algorithm: Algorithm, key: bytes, signature: bytes, signed: bytes) ->
     return any(algorithm.verifies(key, signature, each) for each in messages)
 
 
-def _judge_content(found: Judgement, data: SecurityData, key: bytes, label: Label, part: Part, file: Digested) -> None:
+def _judge_content(notes: _Notes, data: SecurityData, key: bytes, label: Label, part: Part, file: Digested) -> Content:
     if data.binding is None:
         why = "" if content.has_digest(file.carrier) else f": {file.carrier} content has no digest here"
-        found.reasons.append(f"the signature does not cover the content{why}")
-        return
+        notes.reasons.append(f"the signature does not cover the content{why}")
+        return "not signed"
     signature = data.binding.signature
     if data.algorithm.name in ("sm2", "es256"):
         signature = _der(signature)
-    found.content = "altered"
     if not _signs(data.algorithm, key, signature, content_message(label, data.binding.digest, part)):
-        found.faults.append("the signature of the content is not one of its digest")
+        notes.faults.append("the signature of the content is not one of its digest")
     elif file.digest is None:
-        found.faults.append(f"the content of {file.carrier} has no digest here, and the label holds one")
+        notes.faults.append(f"the content of {file.carrier} has no digest here, and the label holds one")
     elif file.digest != data.binding.digest:
-        found.faults.append("the content is not what was signed")
+        notes.faults.append("the content is not what was signed")
     else:
-        found.content = "intact"
-        found.reasons.append("the content is as it was signed")
+        notes.reasons.append("the content is as it was signed")
+        return "intact"
+    return "altered"
 
 
 def _judge_certificate(
-    found: Judgement, held: Certified | None, algorithm: Algorithm, key: bytes, label: Label, part: Part
-) -> list[Certificate]:
-    """The certificates that come with the label, the signer's first, if it has signed them; else a fault is noted."""
+    notes: _Notes, held: Certified | None, algorithm: Algorithm, key: bytes, label: Label, part: Part
+) -> tuple[list[Certificate], datetime | None]:
+    """The certificates that come with the label, the signer's first, if it has signed them; and when it says it did."""
     if held is None:
-        return []
+        return [], None
     if not _signs(algorithm, key, held.signature, certificate_message(label, joint_digest(held.ders), held.time, part)):
-        found.faults.append("the signature of the certificates is not one of these and this time")
-        return []
-    found.signed_at = signing_time(held)
+        notes.faults.append("the signature of the certificates is not one of these and this time")
+        return [], None
+    signed_at = signing_time(held)
     try:
         chain = [Certificate.of(der) for der in held.ders]
     except ValueError as error:
-        found.reasons.append(f"a certificate that comes with the label cannot be read: {error}")
-        return []
+        notes.reasons.append(f"a certificate that comes with the label cannot be read: {error}")
+        return [], signed_at
     if chain[0].spki != key:
-        found.reasons.append("the certificate that comes with the label is of another key")
-        return []
-    found.subject = chain[0].subject
-    return chain
+        notes.reasons.append("the certificate that comes with the label is of another key")
+        return [], signed_at
+    return chain, signed_at
 
 
 def _judge_signer(
-    found: Judgement,
     key: bytes,
     chain: list[Certificate],
     held: Certified | None,
+    signed_at: datetime | None,
     known: Sequence[PinnedKey],
     when: datetime | None,
-) -> str:
-    """Notes who signed, if that is known; returns what to say of it."""
+) -> tuple[str, str, str]:
+    """Under which id the signer is known, whose key it is, and what to say of it; the first is empty if none is."""
     short = fingerprint(key)[:16]
+    subject = chain[0].subject if chain else ""
     matching = [pin for pin in known if pin.spki == key]
     for pin in matching:
-        if not _problem(pin.certificate, pin.problem(when), found.signed_at):
-            found.key_id = pin.key_id
-            found.subject = pin.certificate.subject if pin.certificate else found.subject
-            return f"the key {short}… is known as {pin.key_id!r}"
+        if not _problem(pin.certificate, pin.problem(when), signed_at):
+            subject = pin.certificate.subject if pin.certificate else subject
+            return pin.key_id, subject, f"the key {short}… is known as {pin.key_id!r}"
     problem = ""
     if chain:
         authorities = [(pin.key_id, pin.certificate) for pin in known if pin.certificate is not None]
         key_id, problem = certified(chain[0], chain[1:], authorities, when)
-        problem = problem or _signed_outside(chain[0], found.signed_at)
+        problem = problem or _signed_outside(chain[0], signed_at)
         if not problem:
-            found.key_id = key_id
-            return f"the key {short}… is that of {found.subject!r}, for which the authority {key_id!r} vouches"
+            vouches = f"the key {short}… is that of {subject!r}, for which the authority {key_id!r} vouches"
+            return key_id, subject, vouches
     if matching:
-        problem = _problem(matching[0].certificate, matching[0].problem(when), found.signed_at)
+        problem = _problem(matching[0].certificate, matching[0].problem(when), signed_at)
         problem = f"the certificate of key {matching[0].key_id!r} {problem}"
     if problem:
-        return f"{problem}{_way_out(problem, found.signed_at)}"
+        return "", subject, f"{problem}{_way_out(problem, signed_at)}"
     beside = "comes with the label itself" if held is None else "comes with the label and its certificate"
     if known:
         names = ", ".join(repr(pin.key_id) for pin in known[:8])
-        return f"the key {short}… {beside}, and is none of those that are known: {names}"
-    return f"the key {short}… {beside}, which could be anybody's: give the keys that you know"
+        return "", subject, f"the key {short}… {beside}, and is none of those that are known: {names}"
+    return "", subject, f"the key {short}… {beside}, which could be anybody's: give the keys that you know"
 
 
 def _problem(certificate: Certificate | None, problem: str, signed_at: datetime | None) -> str:

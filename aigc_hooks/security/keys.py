@@ -12,12 +12,12 @@ import hashlib
 import importlib
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from aigc_hooks.errors import ConfigError, LabelError
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.security.algorithms import ALGORITHMS, Algorithm, Signer
 from aigc_hooks.security.certificates import Certificate, chain_problem
 from aigc_hooks.security.data import MOST_CERTIFICATES
@@ -31,17 +31,7 @@ _MOST = 64
 
 
 _cache: dict[tuple[SecurityStyle, object], SigningKey] = {}
-_lock = threading.Lock()
-
-
-def _renew() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+_lock = ForkSafeLock()
 
 
 def signing_key(style: SecurityStyle) -> SigningKey:

@@ -5,82 +5,18 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
-from html import escape
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import Finding
-from aigc_hooks.labels import Label
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import opened, read_stream
-from aigc_hooks.security.judging import Content, Digested, Judgement, Status, judged
+from aigc_hooks.security.judging import Digested, judged
 from aigc_hooks.security.keys import Keys, known_keys, pinned_keys
 from aigc_hooks.security.messages import PRODUCER, PROPAGATOR
 from aigc_hooks.security.signers import PinnedKey
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What ``verify`` found.
-
-    Attributes:
-        status: ``"intact"``: as it was signed, by a key that is known. ``"signer unknown"``: as it was signed, but by a
-            key that comes with the label itself and could be anybody's. ``"altered"``: label or content are not what
-            was signed. ``"unsigned"``: there is no signature that can be checked, which says nothing against it.
-        reasons: Why, one sentence each.
-        label: The label, if one was found.
-        content: Whether the content is what was signed; a label may be signed alone.
-        algorithm: Such as ``"SM3withSM2"``; empty if unsigned.
-        key_id: The id under which the signer's key is known, or the authority that vouches for it; empty if neither is.
-        fingerprint: SHA-256 of the signer's public key; empty if unsigned.
-        subject: Whose key it is, as its certificate says; empty without one. An authority vouches for this name alone:
-            whether it is that of ``ContentProducer`` is yours to compare.
-        signed_at: When it was signed, as the signer says; None where it does not.
-        propagator: The same of the signature of who spread the content, in ``ReservedCode2``; None where that is empty.
-    """
-
-    status: Status
-    reasons: tuple[str, ...]
-    label: Label | None = None
-    content: Content = "not signed"
-    algorithm: str = ""
-    key_id: str = ""
-    fingerprint: str = ""
-    subject: str = ""
-    signed_at: datetime | None = None
-    propagator: Verification | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is intact, and by a known key, and nothing was altered of what a propagator signed."""
-        return self.status == "intact" and (self.propagator is None or self.propagator.status != "altered")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON output."""
-        return {
-            "status": self.status,
-            "reasons": list(self.reasons),
-            "content": self.content,
-            "algorithm": self.algorithm,
-            "key_id": self.key_id,
-            "fingerprint": self.fingerprint,
-            "subject": self.subject,
-            "signed_at": self.signed_at.isoformat() if self.signed_at else None,
-            "propagator": _of_propagator(self.propagator.to_dict()) if self.propagator else None,
-            "label": self.label.to_dict() if self.label else None,
-        }
-
-    def _repr_html_(self) -> str:
-        """The view that notebooks show."""
-        items = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
-        told = f"<p><b>{escape(self.status)}</b> {escape(self.algorithm)} {escape(self.key_id)}</p><ul>{items}</ul>"
-        return told + (f"<p>propagator 传播者</p>{self.propagator._repr_html_()}" if self.propagator else "")
-
-
-def _of_propagator(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a propagator's signature what is its own."""
-    return {key: value for key, value in found.items() if key not in ("label", "propagator")}
+from aigc_hooks.security.verdict import Verification
 
 
 def verify(
@@ -144,24 +80,9 @@ def verified(
     producer = judged(label, PRODUCER, file, known, when)
     others = _other(list(reading.findings), finding) if producer.status != "unsigned" else []
     if others:
-        producer.status, producer.reasons = "altered", [*others, *producer.reasons]
+        producer = replace(producer, status="altered", reasons=(*others, *producer.reasons))
     spread = judged(label, PROPAGATOR, file, known, when) if label.reserved_code2 else None
-    return _told(producer, label, None if spread is None else _told(spread, label, None))
-
-
-def _told(found: Judgement, label: Label, propagator: Verification | None) -> Verification:
-    return Verification(
-        found.status,
-        tuple(found.reasons),
-        label,
-        found.content,
-        found.algorithm,
-        found.key_id,
-        found.fingerprint,
-        found.subject,
-        found.signed_at,
-        propagator,
-    )
+    return replace(producer, propagator=spread)
 
 
 def _other(findings: list[Finding], chosen: Finding) -> list[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.provider import Provider
 from aigc_hooks.speech import rate_of
 from aigc_hooks.wrapping import is_wrapped, provider_of, wrap
@@ -25,17 +25,7 @@ _owned: weakref.WeakKeyDictionary[Any, Provider] = weakref.WeakKeyDictionary()
 # By id, for a user's pipeline need not be hashable.
 _wrapped: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _unwrapped: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-_lock = threading.RLock()
-
-
-def _forked() -> None:
-    """A child of a fork must not wait for a thread that only its parent has."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+_lock = ForkSafeLock(threading.RLock)
 
 _WATCHED = "__aigc_hooks_original__"
 

@@ -195,6 +195,8 @@ def test_evidence_is_complete(cli: Cli, folder: Path, command: Callable[..., byt
     assert [id in ids for id, ids in zip(("T-01", "F-21", "I-01", "A-02", "V-01", "F-24"), seen, strict=True)] == [
         True
     ] * 6
+    document = {check["id"]: check["status"] for check in report["samples"][1]["check"]["checks"]}
+    assert (document["T-01"], document["T-03"], document["W-01"]) == ("pass",) * 3
     assert report["versions"]["aigc-hooks"] == version("aigc-hooks")
 
 

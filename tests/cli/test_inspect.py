@@ -119,3 +119,17 @@ def test_script_on_a_terminal_without_chinese(
     assert script("inspect", odd, PYTHONIOENCODING="ascii").returncode == 0
     assert script("inspect", odd, "missing.png").returncode == 1
     assert script("inspect").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "check"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_label_tells_a_terminal_nothing(cli: Cli, command: str, form: list[str]) -> None:
+    said = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e"
+    elements = {**dict.fromkeys(KEYS.values(), ""), "Label": "1", "ContentProducer": said, "ProduceID": said}
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("AIGC", json.dumps({"AIGC": elements}))
+    Image.new("RGB", (64, 64)).save("told.png", pnginfo=info)
+    output = cli(command, "told.png", *form).output
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(output)
+    if form and command == "inspect":
+        assert json.loads(output)[0]["findings"][0]["label"]["ProduceID"] == said

@@ -90,6 +90,16 @@ def test_show_tells_all_of_one_number(cli: Any, log: Any) -> None:
     assert cli("log", "show", "id-9").exit_code == 1
 
 
+def test_the_last_rows_tell_a_terminal_nothing(cli: Any, log: Any) -> None:
+    source, reason = "\x1b[31mred\x1b]0;title\x07", "a\rb\u202ec[/x]"
+    record = AuditRecord.now("labelled", "image", source=source, reason=reason)
+    writer.write(record, Provider(producer="acme", audit_url="record.db", audit="required"))
+    (line,) = cli("log", "tail").output.splitlines()
+    assert line.isprintable()
+    assert r"\u001b[31mred\u001b]0;title" in line
+    assert r"b\u202ec[/x]" in line
+
+
 def test_export_writes_json_lines_and_csv(cli: Any, log: Any, folder: Path) -> None:
     log(OLD, "2026-01-01T00:00:00.000+00:00")
     lines = cli("log", "export").output.splitlines()
@@ -120,6 +130,11 @@ def test_verify_tells_the_heads_and_what_is_wrong(cli: Any, log: Any) -> None:
     assert "--known takes CHAIN:ROW:HASH" in done.output
 
 
+def test_one_row_is_told_of_as_one(cli: Any, log: Any) -> None:
+    log(OLD)
+    assert "1 row 条: 完整 intact" in cli("log", "verify").output
+
+
 def test_purge_removes_old_rows_and_refuses_young_ones(cli: Any, log: Any) -> None:
     log(OLD, OLD)
     done = cli("log", "purge", "--before", "2999-01-01", "--by", "Li Lei")
@@ -136,7 +151,7 @@ def test_merge_brings_the_rows_of_another_machine(cli: Any, log: Any) -> None:
     with closing(sqlite3.connect("other.db")) as connection:
         connection.execute("UPDATE aigc_writers SET host = 'another-machine'")
         connection.commit()
-    assert "1 rows merged" in cli("log", "merge", "other.db").output
+    assert "1 row merged" in cli("log", "merge", "other.db").output
     done = cli("log", "verify")
     assert "another-machine" in done.output
     assert "3 rows 条: 完整 intact" in done.output

@@ -602,6 +602,26 @@ def test_an_export_holds_every_column(url: str, record: Make) -> None:
     assert list(row) == list(cells)
 
 
+@pytest.mark.parametrize("text", [f"{first}1+1" for first in "=+-@\t\r\n＝＋－＠'"])
+def test_a_spreadsheet_takes_nothing_for_a_formula(url: str, record: Make, text: str) -> None:
+    write(record(1, reason=text), Provider(producer="acme", audit_url=url))
+    database, table = Database(url), io.StringIO(newline="")
+    finding.export(database, table, "csv")
+    (cells,) = csv.DictReader(io.StringIO(table.getvalue(), newline=""))
+    assert cells["reason"] == f"'{text}"
+    (row,) = finding.by_number(database, "id-1")
+    assert row.reason == text
+
+
+def test_every_reader_finds_one_row_on_a_line(url: str, record: Make) -> None:
+    text = "a\x85b\u2028c\u2029d\x0be"
+    write(record(1, reason=text), Provider(producer="acme", audit_url=url))
+    lines = io.StringIO()
+    finding.export(Database(url), lines, "jsonl")
+    (line,) = lines.getvalue().splitlines()
+    assert json.loads(line)["reason"] == text
+
+
 def test_an_export_begins_and_ends_where_it_is_told(written: Any) -> None:
     made = io.StringIO()
     finding.export(written(*OLD), made, "jsonl", datetime(2020, 1, 2), datetime(2020, 1, 4, tzinfo=timezone.utc))

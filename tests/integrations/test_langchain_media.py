@@ -6,6 +6,7 @@ import base64
 import copy
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from chat_models import LABEL, Scripted, Streaming, added, piece
 from langchain_core.messages import AIMessage
 from PIL import Image
 
-from aigc_hooks import LabelError, Provider, UnsupportedOutputError, read_label, wrap
+from aigc_hooks import LabelError, Provider, SignedContentError, UnsupportedOutputError, read_label, wrap
 from aigc_hooks.explicit.picture import shows_label
 
 ACME = Provider(producer="acme")
@@ -173,3 +174,18 @@ def test_pictures_beside_the_content(name: str, block: Any) -> None:
         assert search == {"type": "web_search_call", "id": "2"}
         assert answer.additional_kwargs["other"] == 1
     assert extra == before
+
+
+SIGNED = Path(__file__).parents[1] / "data" / "c2pa"
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "tiff", "avif"])
+def test_a_picture_that_c2pa_has_signed_is_treated_as_a_file_is(suffix: str) -> None:
+    data = base64.b64encode((SIGNED / f"signed.{suffix}").read_bytes()).decode()
+    message = AIMessage([{"type": "image", "base64": data, "mime_type": f"image/{suffix}"}])
+    with pytest.raises(SignedContentError, match="write the AIGC label first, sign with C2PA after"):
+        wrap(Scripted(script=[message]), provider=ACME).invoke("a cat")
+    on_purpose = Provider(producer="acme", on_signed_content="warn")
+    with pytest.warns(UserWarning, match=r'on_signed_content = "warn"'):
+        answer = wrap(Scripted(script=[message]), provider=on_purpose).invoke("a cat")
+    assert read_label(base64.b64decode(answer.content[0]["base64"])).label is not None

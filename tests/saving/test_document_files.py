@@ -85,7 +85,7 @@ def test_both_labels_once_and_a_second_time_nothing(
     output = label(path, provider=provider, output=tmp_path / f"copy-{name}")
     assert path.read_bytes() == before
     (line,) = audited()
-    assert (line["outcome"], line["modality"], len(line["places"])) == ("labelled", "document", 1)
+    assert (line["outcome"], line["modality"], len(line["places"])) == ("labelled", "document", 2)
     assert label(path, provider=provider) == path
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     for each in (path, output):

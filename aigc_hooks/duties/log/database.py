@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from aigc_hooks.duties.log.row import Row
 from aigc_hooks.errors import ConfigError, RecordError
+from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.layers import record_url
 
 VERSION_TABLE = "aigc_version"
@@ -51,7 +51,7 @@ ROWS = Table(
     ),
 )
 
-_upgrading = threading.Lock()  # alembic's context is one for the process
+_upgrading = ForkSafeLock()  # alembic's context is one for the process
 
 
 class Database:

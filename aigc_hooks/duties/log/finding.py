@@ -14,6 +14,12 @@ from aigc_hooks.duties.log.chain import STEP, heads, rows_of
 from aigc_hooks.duties.log.database import ROWS, Database
 from aigc_hooks.duties.log.row import Row, in_utc
 
+# What spreadsheets begin a formula with, in wide characters too; and the sign that keeps them from it.
+_FORMULAS = tuple("=+-@\t\r\n＝＋－＠'")
+
+# Characters that JSON leaves as they are, and at which some readers end a line.
+_LINE_ENDS = {ord(each): json.dumps(each)[1:-1] for each in "\x85\u2028\u2029"}
+
 
 def last(database: Database, count: int) -> list[Row]:
     """The last rows of all chains by their time, oldest first."""
@@ -46,6 +52,9 @@ def export(
 ) -> int:
     """Writes rows chain by chain, each in its order; memory does not grow with them.
 
+    In CSV a value that spreadsheets would take for a formula, and one that begins with an apostrophe, gets an
+    apostrophe before it. What is hashed is the value without that.
+
     Args:
         database: The record.
         target: Where to; for CSV opened with ``newline=""``.
@@ -67,11 +76,15 @@ def export(
         table.writerow(Row._fields)
     for row in _rows(database, query):
         if form == "csv":
-            table.writerow(row)
+            table.writerow([_as_text(value) for value in row])
         else:
-            target.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+            target.write(json.dumps(row.to_dict(), ensure_ascii=False).translate(_LINE_ENDS) + "\n")
         count += 1
     return count
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _rows(database: Database, query: Select[Any]) -> Iterator[Row]:
