@@ -17,7 +17,7 @@ from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.samples import as_floats, loudness, rows, samples_of
 from aigc_hooks.media import is_array, is_tensor
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.speech import held_sound
+from aigc_hooks.sound_fields import held_sound, length
 
 # What each speaker has said, by what else it was told, such as the name of a voice.
 _said: weakref.WeakKeyDictionary[Any, dict[Any, Path]] = weakref.WeakKeyDictionary()
@@ -106,7 +106,9 @@ def _recorded(output: Any, rate: int | None, wording: str) -> Path:
         raise ConfigError("audio.speaker = 'model' goes with functions that are not asynchronous; set audio.clip")
     parts: list[Any] = []
     rates: set[int] = set()
-    for samples, told in held_sound(output, rate):
+    for samples, told in held_sound(list(output) if isinstance(output, Iterator) else output, rate):
+        if isinstance(samples, bytes) or not length(samples):
+            continue
         checked = samples_of(samples)
         _, scale = loudness(checked)
         parts.append(as_floats(rows(checked)[0]) / numpy.float32(scale))

@@ -214,6 +214,35 @@ def _peak(samples: Any, loud: float) -> float:
     return 0.0 if size <= INTEGER_RANGE**2 and loud <= 1 else _range(flat)
 
 
+def check_numbers(sound: Any) -> None:
+    """Checks sound that leaves as it is, as a piece of a stream.
+
+    Raises:
+        LabelError: It is no sound, or one of its samples is NaN or infinite.
+    """
+    if isinstance(sound, list):
+        try:
+            finite = math.isfinite(sum(sound))
+        except (TypeError, OverflowError):
+            check_numbers(_listed(sound))
+            return
+    else:
+        samples = samples_of(sound)
+        finite = is_integer(samples) or _are_finite(samples)
+    if not finite:
+        raise no_numbers()
+
+
+def _are_finite(samples: Any) -> bool:
+    if is_tensor(samples):
+        import torch
+
+        return bool(torch.isfinite(samples).all())
+    import numpy
+
+    return bool(numpy.isfinite(samples).all())
+
+
 def _range(numbers: Any) -> float:
     """The largest of numbers, whatever its sign.
 

@@ -9,7 +9,8 @@ from aigc_hooks.contents import labelled
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import is_array, is_picture, is_tensor, time_axis
 from aigc_hooks.provider import Provider
-from aigc_hooks.speech import RATES, labelled_sound
+from aigc_hooks.sound_fields import RATES
+from aigc_hooks.speech import labelled_sound
 from aigc_hooks.stages import forgive, passed
 from aigc_hooks_transformers.chats import is_chat, labelled_message
 from aigc_hooks_transformers.streamers import calls_tools
