@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from numbers import Real
 from typing import Any, cast
 
+from aigc_hooks.errors import LabelError
+
 
 @functools.lru_cache(maxsize=256)
 def _is(kind: type, module: str, name: str) -> bool:
@@ -77,6 +79,22 @@ def pictures_in(value: Any) -> Iterator[Any]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from pictures_in(item)
+
+
+def require_numpy(what: str, extra: str) -> None:
+    """Checks that NumPy is there, which comes with most frameworks and with no installation of ours alone.
+
+    Args:
+        what: Cannot be done without it.
+        extra: Of our own distribution, which brings it.
+
+    Raises:
+        LabelError: It is not installed.
+    """
+    try:
+        import numpy  # noqa: F401
+    except ImportError as error:
+        raise LabelError(f"{what} with NumPy: pip install 'aigc-hooks[{extra}]'", stage="detect") from error
 
 
 def is_samples(value: object) -> bool:

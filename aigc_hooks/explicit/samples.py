@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from aigc_hooks.errors import LabelError
-from aigc_hooks.media import host, is_array, is_tensor, time_axis
+from aigc_hooks.media import host, is_array, is_tensor, require_numpy, time_axis
 
 LEAST_RATE, MOST_RATE = 8_000, 192_000
 """Sampling rates that are labelled, in Hz."""
@@ -65,8 +65,9 @@ def samples_of(audio: Any) -> Any:
     """Sound as an array or tensor, checked; a list of whole numbers as the integers that hold them.
 
     Raises:
-        LabelError: It is empty or of another kind, or nobody can tell which way time runs in it.
+        LabelError: It is empty or of another kind, nobody can tell which way time runs in it, or NumPy is missing.
     """
+    require_numpy("sound is labelled and looked at", "audio")
     if isinstance(audio, list):
         audio = _listed(audio)
     if not (is_array(audio) or is_tensor(audio)):
