@@ -160,3 +160,130 @@ def test_without_a_rate_nothing_leaves_before_a_label_at_the_end() -> None:
     pieces = streamed([sound(), sound()], None, "end")
     with pytest.raises(UnsupportedOutputError, match="nothing tells their rate"):
         next(pieces)
+
+
+# What is sent, thrown and closed
+
+
+def spoken(told: list[Any]) -> Any:
+    """A generator that tells what it is told."""
+
+    @wrap(kind="audio", rate=RATE, producer="acme")
+    def speak() -> Any:
+        try:
+            while True:
+                try:
+                    told.append((yield sound()))
+                except KeyError as error:
+                    told.append(error)
+        finally:
+            told.append("closed")
+
+    return speak()
+
+
+def test_what_is_sent_and_thrown_reaches_the_generator() -> None:
+    told: list[Any] = []
+    pieces, error = spoken(told), KeyError("stop that")
+    next(pieces)
+    next(pieces)
+    assert len(pieces.send("louder")) == RATE // 2
+    assert len(pieces.throw(error)) == RATE // 2
+    with pytest.raises(ZeroDivisionError):
+        pieces.throw(ZeroDivisionError())
+    assert told == ["louder", error, "closed"]
+
+
+def test_what_is_sent_and_thrown_reaches_an_asynchronous_generator() -> None:
+    told: list[Any] = []
+    error = KeyError("stop that")
+
+    @wrap(kind="audio", rate=RATE, producer="acme")
+    async def speak() -> Any:
+        try:
+            while True:
+                try:
+                    told.append((yield sound()))
+                except KeyError as thrown:
+                    told.append(thrown)
+        finally:
+            told.append("closed")
+
+    async def used() -> None:
+        pieces = speak()
+        await anext(pieces)
+        await anext(pieces)
+        assert len(await pieces.asend("louder")) == RATE // 2
+        assert len(await pieces.athrow(error)) == RATE // 2
+        await pieces.aclose()
+
+    asyncio.run(used())
+    assert told == ["louder", error, "closed"]
+
+
+class Iterated:
+    """A stream of a library's own, which is no generator."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return sound()
+
+    def close(self) -> None:
+        self.closed = True
+
+    __aiter__ = __iter__
+
+    async def __anext__(self) -> Any:
+        return sound()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Later(Iterated):
+    """Asynchronous alone."""
+
+    __iter__ = __next__ = None  # type: ignore[assignment]
+
+
+class Now(Iterated):
+    """Synchronous alone."""
+
+    __aiter__ = __anext__ = None  # type: ignore[assignment]
+
+
+def test_streams_that_are_broken_off_are_closed() -> None:
+    told: list[Any] = []
+    pieces = spoken(told)
+    next(pieces)
+    pieces.close()
+    assert told == ["closed"]
+
+    now = Now()
+    stream = wrap(lambda: now, kind="audio", rate=RATE, producer="acme")()
+    next(stream)
+    with pytest.raises(KeyError):
+        stream.throw(KeyError("it takes none"))
+    assert now.closed
+
+    async def broken_off() -> bool:
+        later = Later()
+        stream = wrap(lambda: later, kind="audio", rate=RATE, producer="acme")()
+        await anext(stream)
+        await stream.aclose()
+        return later.closed
+
+    assert asyncio.run(broken_off())
+
+
+def test_a_stream_that_cannot_be_labelled_is_closed() -> None:
+    now = Now()
+    stream = wrap(lambda: now, kind="audio", producer="acme")()
+    with pytest.raises(UnsupportedOutputError, match="nothing tells their rate"):
+        next(stream)
+    assert now.closed
