@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import tempfile
 import threading
 import wave
@@ -15,7 +16,7 @@ from typing import Any
 from aigc_hooks.errors import ConfigError
 from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.samples import as_floats, loudness, rows, samples_of
-from aigc_hooks.media import is_array, is_tensor
+from aigc_hooks.media import is_array, is_samples, is_tensor
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.sound_fields import held_sound, length
 
@@ -106,9 +107,7 @@ def _recorded(output: Any, rate: int | None, wording: str) -> Path:
         raise ConfigError("audio.speaker = 'model' goes with functions that are not asynchronous; set audio.clip")
     parts: list[Any] = []
     rates: set[int] = set()
-    for samples, told in held_sound(list(output) if isinstance(output, Iterator) else output, rate):
-        if isinstance(samples, bytes) or not length(samples):
-            continue
+    for samples, told in _spoken(output, rate):
         checked = samples_of(samples)
         _, scale = loudness(checked)
         parts.append(as_floats(rows(checked)[0]) / numpy.float32(scale))
@@ -127,3 +126,11 @@ def _recorded(output: Any, rate: int | None, wording: str) -> Path:
         peak = max(float(numpy.abs(spoken).max()), 1e-9)
         file.writeframes((spoken / peak * 32767).astype("<i2").tobytes())
     return path
+
+
+def _spoken(output: Any, rate: int | None) -> Iterator[tuple[Any, int | None]]:
+    """The samples of what was said, piece by piece: of a piece that holds several sounds, the first."""
+    whole = not isinstance(output, Iterator) and (type(output) is not list or is_samples(output))
+    for piece in (output,) if whole else output:
+        sounds = (found for found in held_sound(piece, rate) if not isinstance(found[0], bytes) and length(found[0]))
+        yield from itertools.islice(sounds, 1)
