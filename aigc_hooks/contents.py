@@ -7,8 +7,9 @@ from typing import Any
 
 from aigc_hooks.artifact import Artifact
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples, is_tensor, sound_in
+from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider, active
+from aigc_hooks.sound_fields import check_known, replaced, tells_rate
 from aigc_hooks.stages import passed, record, run
 
 _FILE = "Give a file as label(Path(…)), or its implicit label alone as write_label(path, …)"
@@ -30,8 +31,8 @@ def labelled(content: Any, provider: Provider, source: str = "", rate: int | Non
         rate: Of sound, samples a second.
         place: The file that it goes to, which is its one place in the record besides those of the stages.
     """
-    if (held := sound_in(content)) is not None:
-        return _held(content, held, provider, source, rate, place)
+    if tells_rate(content):
+        return _held(content, provider, source, rate, place)
     if isinstance(content, (list, tuple)) and not (rate is not None and is_samples(content)):
         if rate is not None and not content:
             raise UnsupportedOutputError("the list is empty: there is no sound in it to label", stage="detect")
@@ -97,22 +98,15 @@ def _with_sound_at(place: Any, provider: Provider) -> Provider:
     return provider.model_copy(update={"audio": provider.audio.model_copy(update={"position": place})})
 
 
-def _held(
-    content: Any, held: tuple[Any, Any, Any], provider: Provider, source: str, rate: int | None, label_place: str
-) -> Any:
+def _held(content: Any, provider: Provider, source: str, rate: int | None, place: str) -> Any:
     """Labels the sound in a container that tells its rate."""
-    place, _, own = held
-    if rate is not None and rate != own:
-        raise UnsupportedOutputError(
-            f"rate = {rate!r}, and the sound comes with {own!r}: leave rate= away, or give the samples alone",
-            stage="detect",
-        )
-    made = labelled(content[place], provider, source, own, label_place)
-    if not isinstance(content, tuple):
-        content[place] = made
-        return content
-    items = [made if at == place else item for at, item in enumerate(content)]
-    return type(content)(*items) if hasattr(content, "_fields") else type(content)(items)
+    for _, own in check_known(content, rate, source or "the content"):
+        if rate is not None and rate != own:
+            raise UnsupportedOutputError(
+                f"rate = {rate!r}, and the sound comes with {own!r}: leave rate= away, or give the samples alone",
+                stage="detect",
+            )
+    return replaced(content, lambda sound, own: labelled(sound, provider, source, own, place), rate)
 
 
 def _same(one: object, other: object) -> bool:

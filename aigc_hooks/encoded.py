@@ -19,6 +19,7 @@ from aigc_hooks.errors import LabelError, UnsupportedOutputError
 from aigc_hooks.implicit import mpeg, ogg
 from aigc_hooks.labelling import label
 from aigc_hooks.labels import Label
+from aigc_hooks.media import require_numpy
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.stages import forgive, own_label, record, review, run
@@ -171,6 +172,7 @@ class EncodedSound:
 
     def _made(self, codec: Codec, places: Iterable[str], own: Label | None) -> tuple[Artifact, str, dict[str, bytes]]:
         """Labels a sound like it, and takes its labels: all before anything leaves, and all with one number."""
+        require_numpy("sound is labelled", "audio")
         like = codec.like()
         first: Artifact | None = None
         parts: dict[str, bytes] = {}

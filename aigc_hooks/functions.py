@@ -6,8 +6,8 @@ import functools
 import inspect
 import io
 import types
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from aigc_hooks.artifact import Call
@@ -21,7 +21,7 @@ from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.own_voice import in_own_voice
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.speech import SoundStream, labelled_sound
-from aigc_hooks.splicing import aspliced, spliced
+from aigc_hooks.splicing import arelayed, aspliced, relayed, spliced
 from aigc_hooks.stages import review
 
 KINDS = ("text", "image", "audio", "video")
@@ -191,47 +191,21 @@ class Release:
         """The items of a stream, labelled."""
         if self.kind == "text":
             return spliced(items, text_splicer(self.provider, self.name))
-        return self._media(items)
+        return relayed(items, *self._labelling())
 
-    def _media(self, items: Any) -> Generator[Any, None, Any]:
-        returned: list[Any] = []
-
-        def bare() -> Generator[Any, None, None]:
-            returned.append((yield from items))
-
-        with closing(bare()) as source:  # and what it reads with it
-            if self.kind == "image":
-                yield from map(self._whole, source)
-            elif self.kind == "video":
-                yield from map(FilmStream(self.provider, self.name, self.fps).put, source)
-            else:
-                stream = SoundStream(self.provider, self.name, self.rate)
-                for item in source:
-                    yield from stream.put(item)
-                yield from stream.end()
-        return returned[0]
+    def _labelling(self) -> tuple[Callable[[Any], Iterable[Any]], Callable[[], Iterable[Any]]]:
+        """What takes each item of a stream, and what ends it."""
+        if self.kind == "audio":
+            stream = SoundStream(self.provider, self.name, self.rate)
+            return stream.put, stream.end
+        one = self._whole if self.kind == "image" else FilmStream(self.provider, self.name, self.fps).put
+        return lambda item: (one(item),), tuple
 
     def apieces(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, Any]:
         """``pieces`` of an asynchronous stream."""
         if self.kind == "text":
             return aspliced(items, text_splicer(self.provider, self.name))
-        return self._amedia(items)
-
-    async def _amedia(self, items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
-        stream = SoundStream(self.provider, self.name, self.rate)
-        one = self._whole if self.kind == "image" else FilmStream(self.provider, self.name, self.fps).put
-        try:
-            async for item in items:
-                if self.kind != "audio":
-                    yield await recorded(one, item)
-                    continue
-                for piece in await recorded(list, stream.put(item)):
-                    yield piece
-        finally:
-            if isinstance(items, AsyncGenerator):
-                await items.aclose()
-        for piece in await recorded(list, stream.end()) if self.kind == "audio" else ():
-            yield piece
+        return arelayed(items, *self._labelling())
 
     def _whole(self, output: Any) -> Any:
         if output is None:

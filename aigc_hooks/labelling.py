@@ -63,8 +63,9 @@ def label(
         by the settings of ``text``, an SVG and a PDF whose pages are pictures the label of a picture, and all else
         in it stays.
             With ``rate``, an array, tensor or list is sound (layouts and ranges: ``explicit.samples``), and a new one
-            is returned. So are without it a tuple that begins with rate and samples, in either order, and a dict with
-            ``"audio"`` and ``"sampling_rate"``, which gets the new samples.
+            is returned. So are without it a tuple that begins with rate and samples, in either order, and a mapping or
+            record that names its rate and its sounds (``"audio"``, ``"sampling_rate"``; ``sound_fields``), of which
+            each gets its new samples.
             With ``fps``, a list of pictures is the frames of one film, and so is an array (F,H,W,C) or a tensor
             (F,C,H,W); a list of such, or (B,F,…), is several films. They are labelled in place.
             A mesh (``verts``, ``faces`` and ``vertex_channels``, as ShapE makes) keeps its label until it is exported

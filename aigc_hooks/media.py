@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from numbers import Real
 from typing import Any, cast
+
+from aigc_hooks.errors import LabelError
 
 
 @functools.lru_cache(maxsize=256)
@@ -79,28 +81,27 @@ def pictures_in(value: Any) -> Iterator[Any]:
             yield from pictures_in(item)
 
 
+def require_numpy(what: str, extra: str) -> None:
+    """Checks that NumPy is there, which comes with most frameworks and with no installation of ours alone.
+
+    Args:
+        what: Cannot be done without it.
+        extra: Of our own distribution, which brings it.
+
+    Raises:
+        LabelError: It is not installed.
+    """
+    try:
+        import numpy  # noqa: F401
+    except ImportError as error:
+        raise LabelError(f"{what} with NumPy: pip install 'aigc-hooks[{extra}]'", stage="detect") from error
+
+
 def is_samples(value: object) -> bool:
     """Whether a value can be samples of sound: an array, a tensor, or a list of numbers."""
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], Real) and not isinstance(value[0], bool)
     return (is_array(value) or is_tensor(value)) and cast(Any, value).ndim > 0
-
-
-def sound_in(value: Any) -> tuple[Any, Any, Any] | None:
-    """The keys of samples and rate, and the rate, of a container that holds both; None for anything else.
-
-    Such are tuples that begin with both, in either order, as ``(24000, samples)``, and mappings with ``"audio"`` and
-    ``"sampling_rate"``, as the pipelines of transformers return.
-    """
-    if isinstance(value, MutableMapping):
-        names = ("audio", "sampling_rate")
-        return (*names, value[names[1]]) if all(name in value for name in names) else None
-    if not isinstance(value, tuple) or len(value) < 2:
-        return None
-    for samples, rate in ((0, 1), (1, 0)):
-        if isinstance(value[rate], Real) and not isinstance(value[rate], bool) and is_samples(value[samples]):
-            return samples, rate, value[rate]
-    return None
 
 
 MOST_CHANNELS = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import tempfile
 import threading
 import wave
@@ -16,9 +17,9 @@ from aigc_hooks.errors import ConfigError
 from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.samples import as_floats, loudness, rows, samples_of
 from aigc_hooks.forks import ForkSafeLock
-from aigc_hooks.media import is_array, is_tensor
+from aigc_hooks.media import is_array, is_samples, is_tensor
 from aigc_hooks.provider import Provider, active
-from aigc_hooks.speech import held_sound
+from aigc_hooks.sound_fields import held_sound, length
 
 # What each speaker has said, by what else it was told, such as the name of a voice.
 _said: weakref.WeakKeyDictionary[Any, dict[Any, Path]] = weakref.WeakKeyDictionary()
@@ -107,7 +108,7 @@ def _recorded(output: Any, rate: int | None, wording: str) -> Path:
         raise ConfigError("audio.speaker = 'model' goes with functions that are not asynchronous; set audio.clip")
     parts: list[Any] = []
     rates: set[int] = set()
-    for samples, told in held_sound(output, rate):
+    for samples, told in _spoken(output, rate):
         checked = samples_of(samples)
         _, scale = loudness(checked)
         parts.append(as_floats(rows(checked)[0]) / numpy.float32(scale))
@@ -126,3 +127,11 @@ def _recorded(output: Any, rate: int | None, wording: str) -> Path:
         peak = max(float(numpy.abs(spoken).max()), 1e-9)
         file.writeframes((spoken / peak * 32767).astype("<i2").tobytes())
     return path
+
+
+def _spoken(output: Any, rate: int | None) -> Iterator[tuple[Any, int | None]]:
+    """The samples of what was said, piece by piece: of a piece that holds several sounds, the first."""
+    whole = not isinstance(output, Iterator) and (type(output) is not list or is_samples(output))
+    for piece in (output,) if whole else output:
+        sounds = (found for found in held_sound(piece, rate) if not isinstance(found[0], bytes) and length(found[0]))
+        yield from itertools.islice(sounds, 1)

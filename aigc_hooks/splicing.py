@@ -199,6 +199,80 @@ async def aspliced(
                 await close()
 
 
+def relayed(
+    items: Iterator[T], put: Callable[[T], Iterable[T]], end: Callable[[], Iterable[T]]
+) -> Generator[T, Any, Any]:
+    """``spliced`` for a stream that is no text.
+
+    Args:
+        items: The bare stream.
+        put: Takes each item, and returns what leaves then.
+        end: Returns what leaves last.
+    """
+    ended = False
+    pull = onward = items.__next__
+    try:
+        while True:
+            try:
+                item = pull()
+            except StopIteration as stop:
+                value = stop.value
+                break
+            pull = onward
+            released = list(put(item))
+            if not released:
+                continue
+            item = released.pop()
+            yield from released
+            try:
+                sent = yield item
+            except Exception as error:
+                pull = functools.partial(_thrower(items, "throw", error), error)
+            else:
+                if sent is not None:
+                    pull = functools.partial(items.send, sent)  # type: ignore[attr-defined]
+        ended = True
+        yield from end()
+        return value
+    finally:
+        if not ended and (close := getattr(items, "close", None)) is not None:
+            close()
+
+
+async def arelayed(
+    items: AsyncIterator[T], put: Callable[[T], Iterable[T]], end: Callable[[], Iterable[T]]
+) -> AsyncGenerator[T, Any]:
+    """``relayed`` for asynchronous streams."""
+    ended = False
+    pull = onward = items.__anext__
+    try:
+        while True:
+            try:
+                item = await pull()
+            except StopAsyncIteration:
+                break
+            pull = onward
+            released = await recorded(lambda taken: list(put(taken)), item)
+            if not released:
+                continue
+            item = released.pop()
+            for before in released:
+                yield before
+            try:
+                sent = yield item
+            except Exception as error:
+                pull = functools.partial(_thrower(items, "athrow", error), error)
+            else:
+                if sent is not None:
+                    pull = functools.partial(items.asend, sent)  # type: ignore[attr-defined]
+        ended = True
+        for after in await recorded(list, end()):
+            yield after
+    finally:
+        if not ended and (close := getattr(items, "aclose", None)) is not None:
+            await close()
+
+
 def _thrower(items: object, name: str, error: Exception) -> Callable[[Exception], Any]:
     """What takes an error that was thrown into a stream; raises it where the bare stream takes none."""
     if (throw := getattr(items, name, None)) is None:

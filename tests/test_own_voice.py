@@ -46,6 +46,21 @@ def begins_with(samples: Any, prompt: Any) -> float:
     return float(part @ prompt) / (float(part @ part) * float(prompt @ prompt)) ** 0.5
 
 
+def test_of_several_sounds_the_first_is_its_voice() -> None:
+    speaker = Speaker()
+
+    def sing(text: str) -> Iterator[Any]:
+        samples, rate = speaker.speak(text)
+        yield {"audio": samples[:0], "vocals": samples[:0], "sampling_rate": rate}
+        yield {"audio": samples, "vocals": samples // 2, "sampling_rate": rate}
+
+    (_, made) = wrap(sing, kind="audio", provider=OWN)("你好，世界")
+    prompt, _ = Speaker().speak(WORDING)
+    assert speaker.said == [WORDING, "你好，世界"]
+    assert begins_with(made["audio"], prompt) > 0.99
+    assert begins_with(made["vocals"], prompt) > 0.99
+
+
 def test_it_says_the_prompt_once_and_its_content_stays() -> None:
     speaker = Speaker()
     speak = wrap(speaker.speak, kind="audio", provider=OWN)

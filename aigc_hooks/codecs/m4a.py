@@ -13,8 +13,8 @@ from aigc_hooks.errors import UnsupportedCarrierError
 _SAMPLES = 1024
 
 
-def bitrate(path: Path) -> int:
-    """Bits a second of the sound in a file, which must be AAC that its label can stand beside.
+def check(path: Path) -> None:
+    """Checks that the sound in a file is AAC that its label can stand beside.
 
     Raises:
         UnsupportedCarrierError: It is of another codec or profile, or has chapters, whose places would be wrong.
@@ -32,7 +32,6 @@ def bitrate(path: Path) -> int:
                 f"{path} has chapters, which would point to other places behind the label; label the sound before it "
                 "gets them, or write_label() the implicit label alone"
             )
-        return int(stream.bit_rate or 0)
 
 
 def spliced(path: Path, rate: int, start: Any, end: Any) -> bytes:
@@ -42,7 +41,7 @@ def spliced(path: Path, rate: int, start: Any, end: Any) -> bytes:
     """
     av = pyav.library()
     made = io.BytesIO()
-    bits = bitrate(path)
+    check(path)
     with av.open(str(path)) as old, av.open(made, "w", format="ipod") as new:
         source = pyav.sound_of(old, path)
         stream = new.add_stream_from_template(source)
@@ -60,7 +59,8 @@ def spliced(path: Path, rate: int, start: Any, end: Any) -> bytes:
         def put_label(samples: Any) -> None:
             if samples is None:
                 return
-            with av.open(io.BytesIO(pyav.aac(samples, rate, "ipod", bits or None))) as label:
+            # At its own bitrate: that of silence would leave nothing of it.
+            with av.open(io.BytesIO(pyav.aac(samples, rate, "ipod"))) as label:
                 for packet in label.demux(label.streams.audio[0]):
                     if packet.size:
                         put(packet)

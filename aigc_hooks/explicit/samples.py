@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from aigc_hooks.errors import LabelError
-from aigc_hooks.media import host, is_array, is_tensor, time_axis
+from aigc_hooks.media import host, is_array, is_tensor, require_numpy, time_axis
 
 LEAST_RATE, MOST_RATE = 8_000, 192_000
 """Sampling rates that are labelled, in Hz."""
@@ -65,8 +65,9 @@ def samples_of(audio: Any) -> Any:
     """Sound as an array or tensor, checked; a list of whole numbers as the integers that hold them.
 
     Raises:
-        LabelError: It is empty or of another kind, or nobody can tell which way time runs in it.
+        LabelError: It is empty or of another kind, nobody can tell which way time runs in it, or NumPy is missing.
     """
+    require_numpy("sound is labelled and looked at", "audio")
     if isinstance(audio, list):
         audio = _listed(audio)
     if not (is_array(audio) or is_tensor(audio)):
@@ -212,6 +213,35 @@ def _peak(samples: Any, loud: float) -> float:
     if whole:
         size += float(abs(pairs[:, :1] @ pairs[:, 1, :, None]).max())
     return 0.0 if size <= INTEGER_RANGE**2 and loud <= 1 else _range(flat)
+
+
+def check_numbers(sound: Any) -> None:
+    """Checks sound that leaves as it is, as a piece of a stream.
+
+    Raises:
+        LabelError: It is no sound, or one of its samples is NaN or infinite.
+    """
+    if isinstance(sound, list):
+        try:
+            finite = math.isfinite(sum(sound))
+        except (TypeError, OverflowError):
+            check_numbers(_listed(sound))
+            return
+    else:
+        samples = samples_of(sound)
+        finite = is_integer(samples) or _are_finite(samples)
+    if not finite:
+        raise no_numbers()
+
+
+def _are_finite(samples: Any) -> bool:
+    if is_tensor(samples):
+        import torch
+
+        return bool(torch.isfinite(samples).all())
+    import numpy
+
+    return bool(numpy.isfinite(samples).all())
 
 
 def _range(numbers: Any) -> float:

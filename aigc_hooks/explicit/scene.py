@@ -16,6 +16,7 @@ from typing import Any
 from aigc_hooks.errors import ConfigError
 from aigc_hooks.explicit.glb import FLOAT, SHORT, Glb
 from aigc_hooks.explicit.stencil import Stencil, stencil
+from aigc_hooks.media import require_numpy
 from aigc_hooks.provider import Provider, resolve
 
 _SIDE = 2048
@@ -60,7 +61,9 @@ class SceneLabel:
 
         Raises:
             UnsupportedOutputError: The viewport is too small for a legible label.
+            LabelError: NumPy is missing.
         """
+        require_numpy("the label is drawn as an array", "video")
         import numpy
 
         mark = stencil(width, height, self._provider)

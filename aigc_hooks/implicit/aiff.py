@@ -40,6 +40,8 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
     if not _sniff(head):
         raise source.fault(0, "no FORM header of AIFF")
     end = 8 + int.from_bytes(head[4:8], "big")
+    if end < 12:  # streamed: nothing tells where its sound ends either
+        raise source.fault(4, f"the FORM header announces {end - 8} bytes; write it to a file, and not to a pipe")
     if end > source.size + 1:  # the last pad byte is often missing
         raise source.fault(4, f"the FORM header announces {end} bytes, the file has {source.size}")
     offset = 12

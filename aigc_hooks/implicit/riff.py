@@ -27,6 +27,8 @@ _WIDE = Struct("<QQQI")
 _ENTRY = Struct("<4sQ")
 _FORMS = (b"RIFF", b"RF64", b"BW64")
 _UNKNOWN = 0xFFFFFFFF
+_NOT_TOLD = (0, _UNKNOWN, (1 << 64) - 1)
+"""Lengths of sound that was streamed, in the header of its chunk or in ds64."""
 _MAX_ENTRIES = 1000
 
 
@@ -55,7 +57,7 @@ def _chunks(source: Source) -> Iterator[_Chunk]:
         start = offset + 8
         length = lengths.get(kind, told) if told == _UNKNOWN else told
         # A program that streamed the file did not know how long it would be.
-        if kind == b"data" and told in (0, _UNKNOWN) and not _ends(source, start + length):
+        if kind == b"data" and length in _NOT_TOLD and not _ends(source, start + length):
             length = source.size - start
         if start + length > source.size:
             if offset >= end:

@@ -98,7 +98,7 @@ class Recording:
             )
         by_pyav = _kind(source)
         if by_pyav == "M4A":
-            m4a.bitrate(source)  # refuses what it cannot label, before it is decoded
+            m4a.check(source)  # refuses what it cannot label, before it is decoded
         samples, rate, form = _decoded_by_pyav(source, by_pyav) if by_pyav else _decoded(source)
         _refuse_losses(source)
         return cls(source, target, samples, rate, reading, form)
@@ -286,7 +286,10 @@ def _copy_tags(source: Path, made: io.BytesIO) -> None:
     import mutagen
 
     made.seek(0)
-    old, new = mutagen.File(source), mutagen.File(made)
+    try:
+        old, new = mutagen.File(source), mutagen.File(made)
+    except mutagen.MutagenError as error:
+        raise CarrierError(f"the tags of {source} cannot be read, and would be lost: {error}") from error
     if old is None or new is None or old.tags is None or type(old) is not type(new):
         return
     if new.tags is None:

@@ -17,6 +17,20 @@ _ROOTS = ("Pipeline", "TextStreamer", "BaseStreamer", "ProcessorMixin", "PreTrai
 # Some pipelines call generate() only to read what is there: what they return was spoken or written by others.
 _READING = ("Recognition", "QuestionAnswering")
 
+# Words in the names of models that make sound of spectrograms or codes.
+_VOCODERS = (
+    "hifigan",
+    "vocoder",
+    "univnet",
+    "vocos",
+    "bigvgan",
+    "token2wav",
+    "encodec",
+    "dacmodel",
+    "mimimodel",
+    "codec",
+)
+
 
 def is_of(cls: type, package: str) -> bool:
     """Whether a class comes from a top-level package."""
@@ -51,9 +65,16 @@ def check(cls: type) -> None:
             "the text that it makes of them as wrap(function, kind='text') does"
         )
     if kind == "PreTrainedModel" and not (any("generate" in vars(base) for base in cls.__mro__) or speaks(cls)):
+        if _is_vocoder(cls):
+            raise AdapterNotFoundError(
+                f"{_name(cls)} has no generate(): it makes sound of what other models compute. Wrap the model or "
+                "pipeline that it belongs to, which labels its sound; alone, wrap your own function that calls it: "
+                "wrap(function, kind='audio', rate=vocoder.config.sampling_rate)"
+            )
         raise AdapterNotFoundError(
-            f"{_name(cls)} has no generate(), and returns tensors that are no content yet. Wrap what makes text of "
-            "them: a pipeline, a streamer, or your own function with wrap(function, kind='text')"
+            f"{_name(cls)} has no generate(), and returns tensors that are no content yet. Wrap what makes content of "
+            "them: a pipeline, a streamer, or your own function with wrap(function, kind='text'), or kind='audio' with "
+            "rate= where it makes sound"
         )
 
 
@@ -63,6 +84,13 @@ def speaks(cls: type) -> bool:
 
     names = set(MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING_NAMES.values())
     return any(is_of(base, FRAMEWORK) and base.__name__ in names for base in cls.__mro__)
+
+
+def _is_vocoder(cls: type) -> bool:
+    """Whether a model makes sound of spectrograms or codes: a vocoder, or a codec."""
+    made_of = str(getattr(cls, "main_input_name", ""))
+    named = any(word in base.__name__.lower() for word in _VOCODERS for base in cls.__mro__ if is_of(base, FRAMEWORK))
+    return made_of == "spectrogram" or named
 
 
 def _generates(cls: type) -> bool:

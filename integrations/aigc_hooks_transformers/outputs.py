@@ -7,9 +7,10 @@ from typing import Any
 
 from aigc_hooks.contents import labelled
 from aigc_hooks.errors import UnsupportedOutputError
-from aigc_hooks.media import is_array, is_picture, is_tensor, time_axis
+from aigc_hooks.media import is_array, is_picture, is_samples, is_tensor, time_axis
 from aigc_hooks.provider import Provider
-from aigc_hooks.speech import RATES, labelled_sound
+from aigc_hooks.sound_fields import RATES, SAMPLES, replaced
+from aigc_hooks.speech import labelled_sound
 from aigc_hooks.stages import forgive, passed
 from aigc_hooks_transformers.chats import is_chat, labelled_message
 from aigc_hooks_transformers.streamers import calls_tools
@@ -71,11 +72,24 @@ class Release:
     def record(self, record: Any) -> Any:
         """One answer, as a mapping that names its fields; changed in place, for the pipeline has just made it."""
         prompt = record.get("input_text", self.prompt)
-        found = {self.field(record, name, prompt) for name in list(record)}
+        kinds = {name: self.field(record, name, prompt) for name in list(record)}
+        found = set(kinds.values())
         # Numbers may stand beside content, as scores do; a text beside token ids alone may be content of another name.
         if "content" not in found and ("ids" not in found or "text" in found):
             self.refuse(", ".join(map(str, record)) or "an empty record", "nothing in it is known as content")
+        self.check_beside(record, [name for name, kind in kinds.items() if not kind])
         return record
+
+    def check_beside(self, record: Any, others: list[Any]) -> None:
+        """Refuses what looks like sound beside sound, and has no name that is known as such."""
+        sounds = [record[name] for name in record if _is_sound(name, record[name])]
+        if not sounds:
+            return
+        beside = {"audio": sounds, "beside": {name: record[name] for name in others}}
+        try:
+            replaced(beside, lambda sound, _: sound, source=self.source)
+        except UnsupportedOutputError as error:
+            forgive(error, self.provider, source=self.source)
 
     def field(self, record: Any, name: Any, prompt: Any) -> str:
         """Labels one field of a record; returns what it holds: content, ids, an unknown text, or nothing of note."""
@@ -85,7 +99,7 @@ class Release:
             return ""
         if refused := next((kind for word, kind in _REFUSED.items() if word in words), ""):
             self.refuse(name, f"{refused} cannot be labelled by this version")
-        elif words & _SOUND:
+        elif _is_sound(name, value):
             told = next((record[rate] for rate in RATES if record.get(rate)), self.rate)
             record[name] = self.sound(name, value, told)
         elif words & _TEXT:
@@ -191,6 +205,12 @@ def _longer(lengths: Any, grown: int) -> Any:
 
 def _is_real(value: Any) -> bool:
     return (is_tensor(value) and value.is_floating_point()) or (is_array(value) and value.dtype.kind == "f")
+
+
+def _is_sound(name: Any, value: Any) -> bool:
+    """Whether a field holds sound by its name, of which the more common ones may stand for a text as well."""
+    known = str(name).lower()
+    return bool(set(known.split("_")) & _SOUND) or (known in SAMPLES and is_samples(value))
 
 
 def _kind(value: object) -> str:

@@ -455,6 +455,14 @@ def test_rf64_keeps_its_wide_sizes(made: dict[str, bytes]) -> None:
     assert sound == struct.unpack_from("<Q", made["r.wav"], 28)[0]
 
 
+def test_rf64_that_was_cut_off_is_refused(made: dict[str, bytes]) -> None:
+    for data in (made["r.wav"], written(riff.WAV, made["r.wav"])):
+        begin = data.index(b"data") + 8
+        for end in (begin, begin + 1, begin + 300, len(made["r.wav"]) - 1):
+            with pytest.raises(CarrierError, match="ends after the file"):
+                written(riff.WAV, data[:end])
+
+
 def test_what_a_streaming_program_left_open_is_mended(tmp_path: Path, command: Command) -> None:
     bare = riffed(FMT, (b"data", DATA[1][:14]))
     for size, told in ((0, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0xFFFFFFFF), (36, 0)):

@@ -15,7 +15,7 @@ import tiny_text_models as tiny
 import torch
 from aigc_hooks_transformers import models, pipelines, streamers
 from seen import producer
-from transformers import LlamaForCausalLM, LlamaModel
+from transformers import EncodecModel, LlamaForCausalLM, LlamaModel
 
 import aigc_hooks
 from aigc_hooks import AdapterNotFoundError, UnsupportedOutputError, UnsupportedVersionError, is_wrapped, override
@@ -98,8 +98,21 @@ def test_a_wrapped_model_in_a_pipeline_leaves_the_text_to_it(caplog: pytest.LogC
 
 
 def test_models_without_generate_are_refused_and_told_why() -> None:
-    with pytest.raises(AdapterNotFoundError, match=r"no generate\(\).*a pipeline, a streamer"):
+    with pytest.raises(AdapterNotFoundError, match=r"no generate\(\).*a pipeline, a streamer.*kind='text'"):
         aigc_hooks.wrap(LlamaModel(tiny.llama().config), producer="acme")
+
+
+def test_a_vocoder_alone_is_refused_with_the_call_that_labels_it() -> None:
+    _, vocoder = tiny.speecht5()
+    with pytest.raises(AdapterNotFoundError, match=r"wrap\(function, kind='audio', rate=vocoder\.config") as refused:
+        aigc_hooks.wrap(vocoder, producer="acme")
+    assert "text" not in str(refused.value)
+    with pytest.raises(AdapterNotFoundError, match=r"kind='audio'"):
+        aigc_hooks.wrap(EncodecModel, producer="acme")
+    rate = vocoder.config.sampling_rate
+    speak = aigc_hooks.wrap(lambda mel: vocoder(mel), kind="audio", rate=rate, producer="acme")
+    mel = torch.rand(50, vocoder.config.model_in_dim)
+    assert len(aigc_hooks.find_rhythm(speak(mel), rate)) == 1
 
 
 # --- models that make sound ------------------------------------------------------------------------------------------

@@ -417,6 +417,17 @@ def test_a_users_picture_is_labelled(told: Any) -> None:
     assert producer(told("hello", max_new_tokens=2)["picture"]) == "acme"
 
 
+def test_every_sound_of_a_users_pipeline_is_labelled_and_no_other_passes_unseen(told: Any) -> None:
+    noise = numpy.random.default_rng(0).normal(0, 0.1, (3, 24_000)).astype(numpy.float32)
+    told.answer = {"audio": noise[0], "vocals": noise[1], "sampling_rate": 24_000, "scores": noise[2][:50]}
+    made = told("hello", max_new_tokens=2)
+    assert [len(aigc_hooks.find_rhythm(made[name], 24_000)) for name in ("audio", "vocals")] == [1, 1]
+    assert numpy.array_equal(made["scores"], noise[2][:50])
+    told.answer = {"audio": noise[0], "sampling_rate": 24_000, "vox": noise[1]}
+    with pytest.raises(UnsupportedOutputError, match=r"'vox'.*looks like sound"):
+        told("hello", max_new_tokens=2)
+
+
 def test_a_version_without_a_seam_is_refused() -> None:
     class Changed(Told):
         postprocess = None

@@ -164,6 +164,23 @@ def test_m4a_beside_which_no_label_can_be_put(options: tuple[str, ...], words: s
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("suffix", FORMS)
+def test_beside_silence_the_label_is_heard(suffix: str, tmp_path: Path) -> None:
+    path = label(written(tmp_path, suffix, numpy.zeros(3 * RATE, numpy.float32)), producer="acme")
+    assert (rhythms(path), producer(path)) == (1, "acme")
+
+
+def test_an_aiff_that_was_streamed_is_refused_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "voice.aiff"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=220:duration=2", "-f", "aiff", "-"]
+    path.write_bytes(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    before = path.read_bytes()
+    for work in (lambda: label(path, producer="acme"), lambda: aigc_hooks.read_label(path)):
+        with pytest.raises(CarrierError, match=r"announces 0 bytes; write it to a file"):
+            work()
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("suffix", "subtype"),
     [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("wav", "DOUBLE"), ("flac", "PCM_24")],
