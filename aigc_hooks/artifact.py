@@ -221,6 +221,7 @@ class Carrier:
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
         medium: What files of this format hold; empty where it is not told. A film's may hold sound alone.
+        alternative: As ``write``, but in the second place that the guide names; None where it names one.
         refusal: Of a format that is known and cannot hold the label: why, and what to do instead. Nothing is read from
             it or written to it.
     """
@@ -232,6 +233,7 @@ class Carrier:
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
     medium: Literal["", "image", "audio", "video", "text", "document"] = ""
     refusal: str = ""
+    alternative: Callable[[BinaryIO, BinaryIO, str], None] | None = None
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]
