@@ -14,7 +14,6 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.field import meant
-from aigc_hooks.implicit.mpeg import NOT_IN_GUIDE
 from aigc_hooks.implicit.mutagens import guarded, mutagen
 from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
@@ -52,7 +51,7 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     for name, value in list(_opened(source, source.stream).tags or []):
         if meant(name, str(value)):
             wrong = () if name == FIELD_NAME else (f"the attribute is named {name[:60]!r}, not {FIELD_NAME!r}",)
-            yield RawLabel(PLACE, str(value), (NOT_IN_GUIDE, *wrong))
+            yield RawLabel(PLACE, str(value), wrong)
 
 
 def content(source: Source) -> Iterator[Part]:
@@ -87,6 +86,12 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
 
 
 CARRIER = Carrier(
-    "ASF", (".wma", ".wmv", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write, medium="audio"
+    "ASF",
+    (".wma", ".wmv", ".asf"),
+    lambda head: head[:16] == _MAGIC,
+    reader("ASF", _walk),
+    _write,
+    medium="audio",
+    by_analogy=True,
 )
 """WMA and WMV."""
