@@ -85,6 +85,10 @@ class Finding:
     raw: str
 
 
+BY_ANALOGY = "no guide is known that names a place in this format; it stands there by analogy"
+"""What is said of a label whose place no guide names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What ``read_label`` found.
@@ -96,11 +100,14 @@ class Reading:
         findings: Every label found, in file order.
         manifests: Where C2PA manifests stand, whose digests a label that is written later would break. They were not
             verified.
+        by_analogy: Whether no guide is known that names a place in this format, so that it stands where this library,
+            or who wrote it, puts it.
     """
 
     carrier: str
     findings: tuple[Finding, ...] = ()
     manifests: tuple[str, ...] = ()
+    by_analogy: bool = False
 
     @property
     def label(self) -> Label | None:
@@ -125,7 +132,11 @@ class Reading:
 
     @property
     def conforms(self) -> bool:
-        """Whether there is exactly one label, without a defect."""
+        """Whether there is exactly one label, without a defect: in the form of Annex E, and in its place.
+
+        A place is right where the guide for the format has it. Where no guide is known to name one, no place is wrong
+        for that, and ``by_analogy`` says so.
+        """
         return not self.defects
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,6 +147,7 @@ class Reading:
             "conforms": self.conforms,
             "defects": list(self.defects),
             "manifests": list(self.manifests),
+            "by_analogy": self.by_analogy,
             "findings": [
                 {
                     "place": finding.place,
@@ -164,16 +176,25 @@ class Reading:
                 for key, value in elements.items()
             ]
         verdict = "conforms 符合" if self.conforms else "does not conform 不符合：" + "; ".join(self.defects)
-        return f"<table>{''.join(rows)}</table><p>{escape(verdict)}</p>{signed}"
+        noted = f"<p>{escape(BY_ANALOGY)}</p>" if self.by_analogy else ""
+        return f"<table>{''.join(rows)}</table><p>{escape(verdict)}</p>{noted}{signed}"
 
 
 @dataclass(frozen=True, slots=True)
 class RawLabel:
-    """The text of one label as a carrier's reader found it, before it is parsed."""
+    """The text of one label as a carrier's reader found it, before it is parsed.
+
+    Attributes:
+        place: Where it was found.
+        text: The text.
+        defects: What is wrong with the place, one sentence each.
+        by_analogy: Whether the file is of a format without a place in the guides, though its carrier is of one with it.
+    """
 
     place: str
     text: str
     defects: tuple[str, ...] = ()
+    by_analogy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +242,8 @@ class Carrier:
             object) as the only one: in the place that the guide names, and in no other. All other bytes stay, nothing
             is decoded, and memory is constant. None where files of this format are labelled by other means.
         medium: What files of this format hold; empty where it is not told. A film's may hold sound alone.
+        by_analogy: Whether the place is a choice of its author: no guide is known that names one in this format.
+        alternative: As ``write``, but in the second place that the guide names; None where it names one.
         refusal: Of a format that is known and cannot hold the label: why, and what to do instead. Nothing is read from
             it or written to it.
     """
@@ -232,6 +255,8 @@ class Carrier:
     write: Callable[[BinaryIO, BinaryIO, str], None] | None = None
     medium: Literal["", "image", "audio", "video", "text", "document"] = ""
     refusal: str = ""
+    by_analogy: bool = False
+    alternative: Callable[[BinaryIO, BinaryIO, str], None] | None = None
 
 
 Seam = Callable[[Callable[..., Any], Provider], Callable[..., Any]]

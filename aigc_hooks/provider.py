@@ -28,6 +28,9 @@ _LIKE_A_CODE = re.compile(r"0011[0-9A-Z]{23}")
 
 DEFAULT_WORDING = "AI生成"
 
+PicturePlace = Literal["xmp", "alternative"]
+"""Where a picture holds the implicit label (TC260-PG-20259A): in XMP, or as its Annex B has it."""
+
 
 class Provider(Settings):
     """The settings of one service that labels its output.
@@ -52,6 +55,9 @@ class Provider(Settings):
             ``"warn"``: save it with a warning and an audit record.
         on_signed_content: What a label for a file that C2PA has signed does, whose signature it would break:
             ``"raise"``, or ``"warn"``: it is written with a warning.
+        picture_place: Where pictures hold the implicit label: ``"xmp"``, or ``"alternative"``: in JPEG and WebP Exif
+            UserComment, in PNG a tEXt chunk ``AIGC`` (TC260-PG-20259A, Annex B), for platforms that read no XMP. Other
+            formats have one place.
         audit: ``"required"``: a failing audit sink is a failing stage. ``"best-effort"``: it is logged.
         audit_url: Where the record is kept: the path of an SQLite file, or ``postgresql://user@host/database``. None
             writes it to the logger ``aigc_hooks.audit``, as lines of JSON.
@@ -76,6 +82,7 @@ class Provider(Settings):
     on_error: Literal["raise", "warn"] = "raise"
     on_unsupported_carrier: Literal["raise", "warn"] = "raise"
     on_signed_content: Literal["raise", "warn"] = "raise"
+    picture_place: PicturePlace = "xmp"
     audit: Literal["required", "best-effort"] = "required"
     audit_url: str | None = Field(default=None, repr=False)
     audit_reference: str = ""

@@ -67,12 +67,14 @@ def read_stream(stream: BinaryIO, path: str | os.PathLike[str] | None = None) ->
         stream.seek(0)
         findings: list[Finding] = []
         manifests: list[str] = []
+        by_analogy = known.by_analogy
         for found in known.read(stream):
             if isinstance(found, Manifest):
                 manifests.append(found.place)
             else:
                 findings.append(field.parse(found))
-        return Reading(known.name, tuple(findings), tuple(dict.fromkeys(manifests)))
+                by_analogy |= found.by_analogy
+        return Reading(known.name, tuple(findings), tuple(dict.fromkeys(manifests)), by_analogy)
     if not head:
         raise UnsupportedCarrierError(f"cannot read labels from {what}: it is empty")
     raise UnsupportedCarrierError(

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from aigc_hooks.artifact import Finding, Reading
+from aigc_hooks.artifact import BY_ANALOGY, Finding, Reading
 from aigc_hooks.checks.report import Check
 from aigc_hooks.errors import LabelFormatError
 from aigc_hooks.labels import KEYS, Label, ProviderCode
@@ -40,7 +40,6 @@ _DEFECTS = tuple(
     )
 )
 _OF_THE_FIELD = ("M-01", "M-02", "M-03", "M-04", "M-06", "M-07", "M-09", "M-10", "M-13", "M-14")
-_NO_GUIDE = re.compile(r"no guide|not from the guide")
 
 # What each format's place is judged by; a carrier that a plugin brings under another name has none here.
 _PLACES = tuple(
@@ -66,7 +65,7 @@ _PLACES = tuple(
         ("F-21", r"PDF"),
         ("F-22", r"DOCX|XLSX|PPTX|OOXML|Office.*"),
         ("F-23", r"Markdown"),
-        ("F-24", r"text|TXT|HTML|SVG|EPUB|OD[FTSP]|OpenDocument|OFD|notebook|Jupyter.*|glTF|GLB"),
+        ("F-24", r"text|TXT|HTML|SVG|EPUB|OD[FTSP]|OpenDocument|OFD|notebook|Jupyter.*|glTF|GLB|PLY|OBJ"),
     )
 )
 
@@ -199,15 +198,14 @@ def _of_the_place(reading: Reading, suffix: str) -> Iterator[Check]:
         if id is None:
             continue
         wrong = [defect for defect in finding.defects if rule_of(defect) is None]
-        if id == "F-12" and any(map(_NO_GUIDE.search, wrong)):
-            id = "F-20"  # AAC, which is known as MP3 is where an ID3 tag stands before it
-        if not wrong and id not in ("F-20", "F-24"):
-            verdict = Check(id, "pass", "it stands where the guide has it", finding.place)
-        elif all(map(_NO_GUIDE.search, wrong)):
-            reason = "; ".join(wrong) or "no guide is known that has a place for the label in this format"
-            verdict = Check(id, "unknown", reason, finding.place)
-        else:
+        if reading.by_analogy and id in _WITH_KIN:
+            id = "F-20"
+        if wrong:
             verdict = Check(id, "fail", "; ".join(wrong), finding.place)
+        elif reading.by_analogy:
+            verdict = Check(id, "unknown", BY_ANALOGY, finding.place)
+        else:
+            verdict = Check(id, "pass", "it stands where the guide has it", finding.place)
         if id not in verdicts or _WORSE[verdict.status] > _WORSE[verdicts[id].status]:
             verdicts[id] = verdict
     yield from verdicts.values()
@@ -223,6 +221,9 @@ def _of_the_signature(reading: Reading) -> Iterator[Check]:
         reason = "a C2PA manifest is there, and a label written now would break it: label first, sign with C2PA after"
     yield Check("F-29", "unknown", reason, ", ".join(reading.manifests))
 
+
+# AAC behind an ID3 tag is known as MP3 is, and 3GP as MP4.
+_WITH_KIN = ("F-12", "F-15", "F-16")
 
 _WORSE = {"pass": 0, "unknown": 1, "fail": 2}
 

@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from aigc_hooks.artifact import Finding, Reading
+from aigc_hooks.artifact import BY_ANALOGY, Finding, Reading
 from aigc_hooks.checks.report import Report
 from aigc_hooks.labels import DEGREES
 from aigc_hooks.plugins import PluginInfo
@@ -86,6 +86,7 @@ def reading(path: str, found: Reading) -> Group:
         parts.append(_indented(_elements(finding), 4))
     parts.append(_indented(verdict(found), 2))
     notes = found.defects if found.findings else (_NOT_FOUND_NOTE,)
+    notes += (BY_ANALOGY,) if found.findings and found.by_analogy else ()
     notes += (_NO_PLACE_NOTE,) if found.carrier == "text" else ()
     notes += tuple(_MANIFEST_NOTE.format(place) for place in found.manifests)
     parts += [_indented(Text(note), 4) for note in notes]

@@ -10,8 +10,8 @@ from typing import Any
 
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 
-_AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
-_OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
+AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
 _BITRATE = 96_000
 """Of AAC, for each channel, in bits a second, where nothing else is asked for."""
 
@@ -30,6 +30,26 @@ def library() -> Any:
             "label alone"
         ) from error
     return av
+
+
+def resampled(samples: Any, rate: int, other: int) -> Any:
+    """Samples (N,) or (N,C) at another rate, as float32 of the same shape.
+
+    Raises:
+        UnsupportedCarrierError: PyAV is missing.
+    """
+    import numpy
+
+    av = library()
+    values = samples / numpy.float32(-numpy.iinfo(samples.dtype).min) if samples.dtype.kind == "i" else samples
+    channels = []
+    for channel in values.astype("f4").reshape(len(values), -1).T:
+        frame = av.AudioFrame.from_ndarray(numpy.ascontiguousarray(channel[None]), format="fltp", layout="mono")
+        frame.rate = rate
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=other)
+        made = [piece.to_ndarray()[0] for each in (frame, None) for piece in resampler.resample(each)]
+        channels.append(numpy.concatenate(made))
+    return numpy.stack(channels, axis=-1).reshape(-1, *values.shape[1:])
 
 
 def has_pictures(path: Path) -> bool:
@@ -106,9 +126,9 @@ def aac(samples: Any, rate: int, form: str, bitrate: int | None = None, options:
     Raises:
         UnsupportedCarrierError: AAC knows no such rate, or not so many channels.
     """
-    if rate not in _AAC_RATES:
+    if rate not in AAC_RATES:
         raise UnsupportedCarrierError(
-            f"AAC has no rate of {rate} samples a second; resample to one of {', '.join(map(str, _AAC_RATES))}"
+            f"AAC has no rate of {rate} samples a second; resample to one of {', '.join(map(str, AAC_RATES))}"
         )
     columns = samples.reshape(len(samples), -1)
     if columns.shape[1] > 2:
@@ -132,7 +152,7 @@ def sound_stream(container: Any, codec: str, channels: int, rate: int) -> Any:
     """
     if channels > 2:
         raise UnsupportedCarrierError(f"a film's sound is written with one or two channels, and this has {channels}")
-    rates = _OPUS_RATES if codec == "libopus" else _AAC_RATES
+    rates = OPUS_RATES if codec == "libopus" else AAC_RATES
     layout = "mono" if channels == 1 else "stereo"
     stream = container.add_stream(codec, rate=rate if rate in rates else 48_000, layout=layout)
     stream.bit_rate = _BITRATE * channels

@@ -15,7 +15,6 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit import id3
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source, reader
 from aigc_hooks.implicit.copying import copy
-from aigc_hooks.implicit.mpeg import NOT_IN_GUIDE
 from aigc_hooks.implicit.parts import Part
 
 PLACE = "AIFF ID3 TXXX AIGC"
@@ -67,7 +66,7 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     """Yields the labels in the ID3 chunks."""
     for chunk in _chunks(source):
         if tag := _tag(source, chunk):
-            yield from id3.find(tag, PLACE, (NOT_IN_GUIDE,))
+            yield from id3.find(tag, PLACE)
 
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
@@ -109,5 +108,7 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC")
 
 
-CARRIER = Carrier("AIFF", (".aiff", ".aif", ".aifc"), _sniff, reader("AIFF", _walk), _write, medium="audio")
+CARRIER = Carrier(
+    "AIFF", (".aiff", ".aif", ".aifc"), _sniff, reader("AIFF", _walk), _write, medium="audio", by_analogy=True
+)
 """AIFF and AIFF-C."""

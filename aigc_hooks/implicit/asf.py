@@ -14,7 +14,6 @@ from aigc_hooks.errors import CarrierError
 from aigc_hooks.implicit.bounds import MAX_PAYLOAD, Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.field import meant
-from aigc_hooks.implicit.mpeg import NOT_IN_GUIDE
 from aigc_hooks.implicit.mutagens import guarded, mutagen
 from aigc_hooks.implicit.parts import Part
 from aigc_hooks.labels import FIELD_NAME
@@ -24,12 +23,14 @@ PLACE = "ASF attribute AIGC"
 
 _MAGIC = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_FILE_SIZE = 40
 _MAX_VALUE = 65_534
 _MIN_OBJECT = 24
 
 
-def _opened(source: Source, stream: BinaryIO) -> Any:
-    """The file as mutagen knows it, if its header keeps within bounds."""
+def _objects(source: Source) -> Iterator[tuple[int, bytes]]:
+    """Where each object of the header begins, and its kind."""
     head = source.read(0, 30, "header")
     if head[:16] != _MAGIC:
         raise source.fault(0, "no ASF header")
@@ -37,11 +38,19 @@ def _opened(source: Source, stream: BinaryIO) -> Any:
     if length > min(source.size, MAX_PAYLOAD):
         raise source.fault(16, f"the header of {length} bytes ends after the file, or is longer than {MAX_PAYLOAD}")
     while offset + _MIN_OBJECT <= length:
+        kind = source.read(offset, 16, "object header")
         size = int.from_bytes(source.read(offset + 16, 8, "object header"), "little")
         source.step(offset, 100)  # mutagen is slow with each
         if size < _MIN_OBJECT or offset + size > length:
             raise source.fault(offset, f"the object of {size} bytes ends after the header")
+        yield offset, kind
         offset += size
+
+
+def _opened(source: Source, stream: BinaryIO) -> Any:
+    """The file as mutagen knows it, if its header keeps within bounds."""
+    for _ in _objects(source):
+        pass
     opener = mutagen("asf").ASF
     stream.seek(0)
     return guarded(source, lambda: opener(fileobj=stream))
@@ -52,7 +61,7 @@ def _walk(source: Source) -> Iterator[RawLabel]:
     for name, value in list(_opened(source, source.stream).tags or []):
         if meant(name, str(value)):
             wrong = () if name == FIELD_NAME else (f"the attribute is named {name[:60]!r}, not {FIELD_NAME!r}",)
-            yield RawLabel(PLACE, str(value), (NOT_IN_GUIDE, *wrong))
+            yield RawLabel(PLACE, str(value), wrong)
 
 
 def content(source: Source) -> Iterator[Part]:
@@ -83,10 +92,27 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
         file.save(fileobj=target)
 
     guarded(source, work)
+    size = target.seek(0, 2)
+    for offset, kind in _objects(Source(target, "ASF")):
+        # Players that find another size take the duration for a guess; what was wrong before stays.
+        if kind == _FILE and source.size == int.from_bytes(_at(target, offset + _FILE_SIZE, 8), "little"):
+            target.seek(offset + _FILE_SIZE)
+            target.write(size.to_bytes(8, "little"))
     target.seek(0, 2)
 
 
+def _at(stream: BinaryIO, offset: int, count: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(count)
+
+
 CARRIER = Carrier(
-    "ASF", (".wma", ".wmv", ".asf"), lambda head: head[:16] == _MAGIC, reader("ASF", _walk), _write, medium="audio"
+    "ASF",
+    (".wma", ".wmv", ".asf"),
+    lambda head: head[:16] == _MAGIC,
+    reader("ASF", _walk),
+    _write,
+    medium="audio",
+    by_analogy=True,
 )
 """WMA and WMV."""

@@ -94,6 +94,11 @@ def meant(name: str, text: str) -> bool:
     return name.upper() == FIELD_NAME or resembles(text)
 
 
+def wrapped(text: str) -> str:
+    """The text of a bare label inside the wrapper of Annex E b), in ASCII, as its places in Exif and tEXt hold it."""
+    return json.dumps({FIELD_NAME: json.loads(text)}, separators=(",", ":"))
+
+
 def glued(data: bytes, place: str, defect: str) -> Iterator[RawLabel]:
     """Yields the first label that stands as bare text somewhere in a block of bytes."""
     match = _OBJECT_LIKE.search(data)

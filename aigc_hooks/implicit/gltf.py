@@ -113,10 +113,17 @@ GLB = Carrier(
     reader("GLB", _walk_binary),
     _write_binary,
     medium="document",
+    by_analogy=True,
 )
 """Binary glTF."""
 
 GLTF = Carrier(
-    "glTF", (".gltf",), lambda head: _START.match(head) is not None, reader("glTF", _walk), _write, medium="document"
+    "glTF",
+    (".gltf",),
+    lambda head: _START.match(head) is not None,
+    reader("glTF", _walk),
+    _write,
+    medium="document",
+    by_analogy=True,
 )
 """glTF in JSON."""

@@ -287,5 +287,7 @@ def _sniff(head: bytes) -> bool:
     return _START.match(text) is not None
 
 
-CARRIER = Carrier("HTML", (".html", ".htm", ".xhtml"), _sniff, reader("HTML", _walk), _write, medium="document")
+CARRIER = Carrier(
+    "HTML", (".html", ".htm", ".xhtml"), _sniff, reader("HTML", _walk), _write, medium="document", by_analogy=True
+)
 """HTML and XHTML pages."""

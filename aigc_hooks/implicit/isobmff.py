@@ -97,7 +97,9 @@ def _sniff_heic(head: bytes) -> bool:
     return has_brand(head, _HEIC_BRANDS) and not _sniff_avif(head)
 
 
-AVIF = Carrier("AVIF", (".avif", ".avifs"), _sniff_avif, reader("AVIF", _walk), _writer("AVIF"), medium="image")
+AVIF = Carrier(
+    "AVIF", (".avif", ".avifs"), _sniff_avif, reader("AVIF", _walk), _writer("AVIF"), medium="image", by_analogy=True
+)
 """AVIF, still or sequence."""
 
 HEIC = Carrier("HEIC", (".heic", ".heif", ".hif"), _sniff_heic, reader("HEIC", _walk), _writer("HEIC"), medium="image")

@@ -1,9 +1,8 @@
 """JPEG and MPO: the label in the XMP packet of an APP1 segment, or in Exif UserComment (TC260-PG-20259A).
 
-Both are read; XMP alone is written, in every format. UserComment is the guide's second way (Annex B), for programs that
-write no XMP, and one label a file is the rule (GB 45438-2025, 6.1 c), so that to write it as well would break that. It
-would serve nobody instead: whoever knows the label reads XMP, while cameras and editors keep remarks of their own in
-UserComment, and a new entry moves the maker notes behind it, whose offsets nobody can mend.
+UserComment is the guide's second way (Annex B), for programs that read no XMP. One label a file is the rule (GB
+45438-2025, 6.1 c): the label stands in the one place or in the other. XMP is the usual one, because cameras and editors
+keep remarks of their own in UserComment.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ _OWN_TEXT = "the label is bare text in segment {}, a place that the guides do no
 _APP0, _APP1, _APP2, _APP11, _APP15, _COM, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xEB, 0xEF, 0xFE, 0xDA, 0xD9
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _MAX_FILL = 1 << 16
+_LONGEST = 0xFFFF - 2  # what a segment holds
 _JUMBF_HEAD = 64
 _ADOBE = 0xEE
 
@@ -180,10 +180,20 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     beginning or from the end of the file, but for the index of CIPA DC-007, which is mended. An older label in a
     picture that this index names is blanked there.
     """
+    _copy(stream, target, text, alternative=False)
+
+
+def _write_alternative(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in the UserComment of its Exif block, or of a new one behind JFIF."""
+    _copy(stream, target, text, alternative=True)
+
+
+def _copy(stream: BinaryIO, target: BinaryIO, text: str, *, alternative: bool) -> None:
+    """Copies a file with the label in one of its two places, and in no other."""
     source = Source(stream, "JPEG")
     edits: list[Edit] = []
     extended: dict[bytes, list[tuple[_Segment, _Part]]] = {}
-    packet, index = None, None
+    packet, block, index = None, None, None
     place, leading = 2, True
     for segment in _segments(source):
         leading &= segment.marker == _APP0 or _is_exif(segment)
@@ -192,11 +202,20 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             extended.setdefault(part.name, []).append((segment, part))
         elif packet is None and _is_packet(segment):
             packet = segment
+        elif block is None and alternative and _is_exif(segment):
+            block = segment
         elif index is None and _is_index(segment):
             index = segment
         elif any(_labels(source, segment)):
             edits.append(Edit(segment.start, segment.end, _without(source, segment)))
-    made = xmp.labelled(packet.data[len(XMP_HEADER) :] if packet else b"", text)
+    old = packet.data[len(XMP_HEADER) :] if packet else b""
+    if alternative:
+        made = b"" if xmp.is_own(old) else xmp.cleaned(old)
+        start, end = (block.start, block.end) if block else (place, place)
+        labelled = exif.labelled(block.data if block else exif.HEADER, text, source)
+        edits.append(Edit(start, end, _in_exif(labelled)))
+    else:
+        made = xmp.labelled(old, text)
     for name, parts in extended.items():
         if any(xmp.find(_whole([part for _, part in parts]), _EXTENDED_PLACE)):
             renamed, pieces = _extended([part for _, part in parts])
@@ -204,8 +223,9 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
                 made = made.replace(name, renamed)  # the packet names its extension
             edits += [Edit(segment.start, segment.end, b"") for segment, _ in parts[1:]]
             edits.append(Edit(parts[0][0].start, parts[0][0].end, pieces))
-    start, end = (packet.start, packet.end) if packet else (place, place)
-    edits.append(Edit(start, end, _packed(made)))
+    if packet or made:
+        start, end = (packet.start, packet.end) if packet else (place, place)
+        edits.append(Edit(start, end, _packed(made) if made else b""))
     if index is not None:
         offset = index.end - len(index.data)
         for segment in _further(source, mpf.others(source, index.data, offset)):
@@ -213,6 +233,16 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
                 edits.append(Edit(segment.start, segment.end, _blanked(source, segment)))
         edits.append(Edit(index.start, index.end, _stored(_APP2, mpf.mended(source, index.data, offset, edits))))
     splice(stream, target, edits)
+
+
+def _in_exif(block: bytes) -> bytes:
+    """The segment with an Exif block."""
+    if len(block) > _LONGEST:
+        raise CarrierError(
+            f"the Exif block with the label takes {len(block)} bytes, a JPEG holds {_LONGEST}; shorten the label's "
+            'reserved codes, or write the label as XMP (picture_place = "xmp")'
+        )
+    return _stored(_APP1, block)
 
 
 def _packed(packet: bytes) -> bytes:
@@ -289,6 +319,12 @@ def _sniff(head: bytes) -> bool:
 
 
 CARRIER = Carrier(
-    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), _sniff, reader("JPEG", _walk), _write, medium="image"
+    "JPEG",
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    _sniff,
+    reader("JPEG", _walk),
+    _write,
+    medium="image",
+    alternative=_write_alternative,
 )
 """JPEG, and MPO, the label of which is in its first picture."""

@@ -87,8 +87,10 @@ def _is_ply(head: bytes) -> bool:
     return re.match(rb"ply[ \t]*(?:\r\n|\n|\r)(?:format|comment|obj_info)[ \t]", head) is not None
 
 
-PLY = Carrier("PLY", (".ply",), _is_ply, reader("PLY", _walk_ply), _write_ply, medium="document")
+PLY = Carrier("PLY", (".ply",), _is_ply, reader("PLY", _walk_ply), _write_ply, medium="document", by_analogy=True)
 """PLY, as text or binary."""
 
-OBJ = Carrier("OBJ", (".obj",), lambda head: False, reader("OBJ", _walk_obj), _write_obj, medium="document")
+OBJ = Carrier(
+    "OBJ", (".obj",), lambda head: False, reader("OBJ", _walk_obj), _write_obj, medium="document", by_analogy=True
+)
 """Wavefront OBJ, known by its name alone."""

@@ -11,6 +11,7 @@ place, which is our choice.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
@@ -40,6 +41,7 @@ _BRANDS |= {b"M4VH", b"M4VP", b"f4v ", b"F4V ", b"MSNV", b"XAVC", b"mmp4", b"hvc
 _BRANDS |= {b"iso%d" % number for number in range(2, 10)}
 _INSIDE = {b"moov": (b"udta", b"meta", b"trak"), b"trak": (b"udta", b"meta"), b"udta": (b"meta", b"XMP_")}
 _MOBILE = b"3g"  # 3gp4, 3g2a and many more
+_BRANDED = 12
 _WITHOUT_BRAND = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _NOT_XMP = "the guide has the key AIGC here, not XMP"
@@ -47,6 +49,12 @@ _NOT_XMP = "the guide has the key AIGC here, not XMP"
 
 def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     """Yields the labels of the film, of its tracks, and of XMP."""
+    mobile = source.size >= _BRANDED and _is_mobile(source.read(0, _BRANDED))
+    for found in _found(source):
+        yield replace(found, by_analogy=True) if mobile and isinstance(found, RawLabel) else found
+
+
+def _found(source: Source) -> Iterator[RawLabel | Manifest]:
     known = False
     for box in boxes(source, 0, source.size):
         if box.kind == b"moov":
@@ -192,10 +200,14 @@ def _without_xmp(source: Source, begin: int, box: Box) -> list[Piece]:
     return boxed(box.kind, *([_XMP] if box.kind == b"uuid" else []), xmp.without(packet))
 
 
+def _is_mobile(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:10] == _MOBILE
+
+
 def _sniff(head: bytes) -> bool:
     if head[4:8] in _WITHOUT_BRAND:  # QuickTime, before there were brands
         return head[:3] == bytes(3) or head[4:8] in (b"moov", b"mdat")
-    known = has_brand(head, _BRANDS) or (head[4:8] == b"ftyp" and head[8:10] == _MOBILE)
+    known = has_brand(head, _BRANDS) or _is_mobile(head)
     return known and not AVIF.sniff(head) and not HEIC.sniff(head)
 
 

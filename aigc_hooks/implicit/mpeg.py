@@ -7,6 +7,7 @@ APEv2 tag at the end of a file loses a label that stands in it; an ID3v1 tag has
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
@@ -14,9 +15,6 @@ from aigc_hooks.implicit import ape, flac, id3
 from aigc_hooks.implicit.bounds import Source, reader
 from aigc_hooks.implicit.copying import copy
 from aigc_hooks.implicit.parts import Part
-
-NOT_IN_GUIDE = "no guide is known that has a place for the label in this format"
-"""Defect of a label where it can only stand by custom."""
 
 _BESIDE_FLAC = "the guide has the Vorbis comments here, not an ID3 tag before them"
 _SECOND = "it stands in a second ID3 tag, which players do not read"
@@ -27,13 +25,11 @@ def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
     tags = list(id3.tags(source))
     after = tags[-1].after if tags else 0
     head = source.read(after, min(4, source.size - after))
-    defects: tuple[str, ...] = ()
-    if head == flac.MAGIC:
-        defects = (_BESIDE_FLAC,)
-    elif _sniff_aac(head):
-        defects = (NOT_IN_GUIDE,)
+    defects = (_BESIDE_FLAC,) if head == flac.MAGIC else ()
+    by_analogy = _sniff_aac(head)
     for index, tag in enumerate(tags):
-        yield from id3.find(tag, id3.PLACE, (*defects, _SECOND) if index else defects)
+        for raw in id3.find(tag, id3.PLACE, (*defects, _SECOND) if index else defects):
+            yield replace(raw, by_analogy=by_analogy)
         yield from id3.manifests(tag)
     if head == flac.MAGIC:
         yield from flac.find(source, after)
@@ -89,5 +85,5 @@ def _sniff_aac(head: bytes) -> bool:
 MP3 = Carrier("MP3", (".mp3",), _sniff_mp3, reader("MP3", _walk), _write, medium="audio")
 """MP3, and any other file that begins with an ID3v2 tag."""
 
-AAC = Carrier("AAC", (".aac",), _sniff_aac, reader("AAC", _walk), _write, medium="audio")
+AAC = Carrier("AAC", (".aac",), _sniff_aac, reader("AAC", _walk), _write, medium="audio", by_analogy=True)
 """AAC in ADTS frames; with ID3v2 in front, where its label is, it is known as MP3 is, and its place called so."""

@@ -60,5 +60,6 @@ CARRIER = Carrier(
     reader("notebook", _walk),
     _write,
     medium="document",
+    by_analogy=True,
 )
 """Jupyter notebooks, nbformat 3 and later."""

@@ -82,13 +82,13 @@ _OOXML_SUFFIXES = tuple(
 )
 _ODF_SUFFIXES = tuple(f".{name}" for name in ("odt", "ods", "odp", "odg", "odf", "ott", "ots", "otp", "otg"))
 
-ODF = Carrier("ODF", _ODF_SUFFIXES, _is_odf, reader("ODF", _walk), _write, medium="document")
+ODF = Carrier("ODF", _ODF_SUFFIXES, _is_odf, reader("ODF", _walk), _write, medium="document", by_analogy=True)
 """OpenDocument."""
 
-EPUB = Carrier("EPUB", (".epub",), _is_epub, reader("EPUB", _walk), _write, medium="document")
+EPUB = Carrier("EPUB", (".epub",), _is_epub, reader("EPUB", _walk), _write, medium="document", by_analogy=True)
 """EPUB."""
 
-OFD = Carrier("OFD", (".ofd",), _is_ofd, reader("OFD", _walk), _write, medium="document")
+OFD = Carrier("OFD", (".ofd",), _is_ofd, reader("OFD", _walk), _write, medium="document", by_analogy=True)
 """OFD."""
 
 OOXML = Carrier("OOXML", _OOXML_SUFFIXES, _is_other, reader("OOXML", _walk), _write, medium="document")

@@ -190,9 +190,19 @@ def _characters(data: bytes) -> str:
 
 def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     """Copies a file with the label in its XMP packet, or in a new one before the pixels; every other chunk stays."""
+    _copy(stream, target, text, alternative=False)
+
+
+def _write_alternative(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in a text chunk of its own before the pixels; every other chunk stays."""
+    _copy(stream, target, text, alternative=True)
+
+
+def _copy(stream: BinaryIO, target: BinaryIO, text: str, *, alternative: bool) -> None:
+    """Copies a file with the label in one of its two places, and in no other."""
     source = Source(stream, "PNG")
     edits: list[Edit] = []
-    packet: tuple[_Chunk, _Text] | None = None
+    old: tuple[_Chunk, _Text] | None = None
     pixels = None
     for chunk in _chunks(source):
         if pixels is None and chunk.kind in _PIXELS:
@@ -202,18 +212,24 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
             if data != (rest := exif.without(data, source)):
                 edits.append(Edit(chunk.start, chunk.end, _chunk(b"eXIf", rest)))
         elif chunk.kind in _TEXT_CHUNKS and (found := _text(source, chunk)):
-            if packet is None and found.is_packet:
-                packet = chunk, found
+            if old is None and (found.keyword.upper() == FIELD_NAME if alternative else found.is_packet):
+                old = chunk, found
             elif any(_labels(found)):
-                edits.append(Edit(chunk.start, chunk.end, _without(source, chunk, found)))
+                alone = alternative and found.is_packet and xmp.is_own(found.body)
+                edits.append(Edit(chunk.start, chunk.end, b"" if alone else _without(source, chunk, found)))
     assert pixels is not None  # a file ends with IEND, or the walk over its chunks with an error
-    made = xmp.labelled(packet[1].body if packet else b"", text)
-    if packet is None:
-        edits.append(Edit(pixels, pixels, _itxt(made)))
-    elif packet[0].start > pixels:  # where many readers do not look
-        edits += [Edit(pixels, pixels, _itxt(made)), Edit(packet[0].start, packet[0].end, b"")]
-    elif packet[1].defects or made != packet[1].body:
-        edits.append(Edit(packet[0].start, packet[0].end, _itxt(made)))
+    if alternative:
+        made = field.wrapped(text).encode()
+        stored = _chunk(b"tEXt", FIELD_NAME.encode() + b"\0" + made)
+    else:
+        made = xmp.labelled(old[1].body if old else b"", text)
+        stored = _itxt(made)
+    if old is None:
+        edits.append(Edit(pixels, pixels, stored))
+    elif old[0].start > pixels:  # where many readers do not look
+        edits += [Edit(pixels, pixels, stored), Edit(old[0].start, old[0].end, b"")]
+    elif old[1].defects or made != old[1].body:
+        edits.append(Edit(old[0].start, old[0].end, stored))
     splice(stream, target, edits)
 
 
@@ -264,5 +280,13 @@ def _sniff(head: bytes) -> bool:
     return head.startswith(SIGNATURE)
 
 
-CARRIER = Carrier("PNG", (".png", ".apng"), _sniff, reader("PNG", _walk), _write, medium="image")
+CARRIER = Carrier(
+    "PNG",
+    (".png", ".apng"),
+    _sniff,
+    reader("PNG", _walk),
+    _write,
+    medium="image",
+    alternative=_write_alternative,
+)
 """PNG and animated PNG."""

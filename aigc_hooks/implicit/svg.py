@@ -234,5 +234,5 @@ def _sniff(head: bytes) -> bool:
     return _START.match(text) is not None
 
 
-CARRIER = Carrier("SVG", (".svg",), _sniff, reader("SVG", _walk), _write, medium="document")
+CARRIER = Carrier("SVG", (".svg",), _sniff, reader("SVG", _walk), _write, medium="document", by_analogy=True)
 """SVG pictures."""

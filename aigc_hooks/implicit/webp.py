@@ -18,6 +18,7 @@ PLACE = "WebP XMP"
 
 _HEAD = Struct("<4sI")
 _XMP, _XMP_KINDS = b"XMP ", (b"XMP ", b"XMP\0")
+_EXIF = b"EXIF"
 _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x04, 0x08, 0x10, 0x20
 _EXTENDED_SIZE = 10
 _LOSSLESS_MARK = 0x2F
@@ -65,7 +66,7 @@ def _walk(source: Source) -> Iterator[RawLabel | Manifest]:
                 defects += (f"the chunk is named {chunk.kind!r}, not {_XMP!r}",)
             for raw in xmp.find(_payload(source, chunk), PLACE):
                 yield RawLabel(PLACE, raw.text, raw.defects + defects)
-        elif chunk.kind == b"EXIF":
+        elif chunk.kind == _EXIF:
             yield from exif.find(_payload(source, chunk), source)
         elif chunk.kind == c2pa.CHUNK:
             yield Manifest("WebP C2PA")
@@ -80,24 +81,35 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
 
     A file of one picture alone becomes an extended one (VP8X), which can hold metadata.
     """
+    _copy(stream, target, text, alternative=False)
+
+
+def _write_alternative(stream: BinaryIO, target: BinaryIO, text: str) -> None:
+    """Copies a file with the label in its EXIF chunk, or in a new one that is the last; every other chunk stays."""
+    _copy(stream, target, text, alternative=True)
+
+
+def _copy(stream: BinaryIO, target: BinaryIO, text: str, *, alternative: bool) -> None:
+    """Copies a file with the label in one of its two places, and in no other."""
     source = Source(stream, "WebP")
     edits: list[Edit] = []
     chunks: dict[bytes, _Chunk] = {}  # the first of each kind
-    packet, end = None, 12
+    old, end = None, 12
     for chunk in _chunks(source):
         chunks.setdefault(chunk.kind, chunk)
         end = chunk.end
-        if packet is None and chunk.kind in _XMP_KINDS:
-            packet = chunk
-        elif chunk.kind in (*_XMP_KINDS, b"EXIF"):
+        if old is None and (chunk.kind == _EXIF if alternative else chunk.kind in _XMP_KINDS):
+            old = chunk
+        elif chunk.kind in (*_XMP_KINDS, _EXIF):
             data = _payload(source, chunk)
-            rest = exif.without(data, source) if chunk.kind == b"EXIF" else xmp.cleaned(data)
+            rest = exif.without(data, source) if chunk.kind == _EXIF else xmp.cleaned(data)
             if rest != data:
                 edits.append(Edit(chunk.start, chunk.end, _chunk(chunk.kind, rest)))
-    made = _chunk(_XMP, xmp.labelled(_payload(source, packet) if packet else b"", text))
+    held = _payload(source, old) if old else b""
+    made = _chunk(_EXIF, exif.labelled(held, text, source)) if alternative else _chunk(_XMP, xmp.labelled(held, text))
     # A last chunk without its pad byte gets it: nothing could follow it.
-    edits.append(Edit(packet.start, packet.end, made) if packet else Edit(end, end, b"\0" * (end % 2) + made))
-    edits.append(_announced(source, chunks))
+    edits.append(Edit(old.start, old.end, made) if old else Edit(end, end, b"\0" * (end % 2) + made))
+    edits.append(_announced(source, chunks, _EXIF_FLAG if alternative else _XMP_FLAG))
     grown = sum(len(data) - (stop - start) for start, stop, data in edits)
     length = int.from_bytes(source.read(4, 4), "little") + grown
     if length >= _LARGEST:
@@ -106,14 +118,14 @@ def _write(stream: BinaryIO, target: BinaryIO, text: str) -> None:
     splice(stream, target, edits)
 
 
-def _announced(source: Source, chunks: dict[bytes, _Chunk]) -> Edit:
-    """The edit that makes the first chunk a VP8X with the XMP flag (RFC 9649, 2.7)."""
+def _announced(source: Source, chunks: dict[bytes, _Chunk], flag: int) -> Edit:
+    """The edit that makes the first chunk a VP8X with the flag of what holds the label (RFC 9649, 2.7)."""
     if extended := chunks.get(b"VP8X"):
         if extended.length < _EXTENDED_SIZE:
             raise source.fault(extended.start, f"the VP8X chunk has {extended.length} bytes, not {_EXTENDED_SIZE}")
-        flags = source.read(extended.start + 8, 1, "VP8X chunk")[0] | _XMP_FLAG
+        flags = source.read(extended.start + 8, 1, "VP8X chunk")[0] | flag
         return Edit(extended.start + 8, extended.start + 9, bytes((flags,)))
-    flags = _XMP_FLAG | (_EXIF_FLAG if b"EXIF" in chunks else 0) | (_ICC_FLAG if b"ICCP" in chunks else 0)
+    flags = flag | (_EXIF_FLAG if _EXIF in chunks else 0) | (_ICC_FLAG if b"ICCP" in chunks else 0)
     if lossless := chunks.get(b"VP8L"):
         start = lossless.start + 8
         head = source.read(start, 5, "VP8L header")
@@ -150,5 +162,13 @@ def _sniff(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
-CARRIER = Carrier("WebP", (".webp",), _sniff, reader("WebP", _walk), _write, medium="image")
+CARRIER = Carrier(
+    "WebP",
+    (".webp",),
+    _sniff,
+    reader("WebP", _walk),
+    _write,
+    medium="image",
+    alternative=_write_alternative,
+)
 """WebP, lossy, lossless or animated."""

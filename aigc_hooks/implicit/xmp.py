@@ -98,7 +98,7 @@ def labelled(existing: bytes, text: str) -> bytes:
     """
     if [(raw.text, raw.defects) for raw in find(existing, "")] == [(_xml_safe(text), ())]:
         return existing
-    if _is_own(existing):
+    if is_own(existing):
         return packet(text)
     with _advised():
         return merge(existing, text)
@@ -164,7 +164,7 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
 
     A packet that is not XML never raises: what a bounded search finds in it is yielded with a defect.
     """
-    if _is_own(packet):
+    if is_own(packet):
         text = packet[len(_BEFORE_BYTES) : -len(_AFTER_BYTES)]
         if len(text) <= MAX_TEXT and text.isascii() and b"&" not in text:
             # Our own packet around plain text: what a parser would find is known, without one.
@@ -183,7 +183,7 @@ def find(packet: bytes, place: str) -> Iterator[RawLabel]:
         yield RawLabel(place, item.text, item.defects)
 
 
-def _is_own(existing: bytes) -> bool:
+def is_own(existing: bytes) -> bool:
     """Whether a packet is one that was made new here, with nothing but a label in it."""
     return (
         existing.startswith(_BEFORE_BYTES)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_hooks.codecs import pyav
-from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
+from aigc_hooks.errors import AIGCHooksError, CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.labels import Label
 from aigc_hooks.reading import carrier_of, read_label
 from aigc_hooks.saving import recordings
@@ -17,14 +17,23 @@ from aigc_hooks.saving.manifests import keep_manifests
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import kept
 
+_COMMON_RATE = 48_000
+_RATES = {
+    ".opus": pyav.OPUS_RATES,
+    ".mp3": (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000),
+    ".aac": pyav.AAC_RATES,
+    ".m4a": pyav.AAC_RATES,
+}
+"""Samples a second that formats can have; the others have any."""
+
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **params: Any) -> Path:
     """Writes a labelled picture, sound or film in another format, with its implicit label (Measures, article 10).
 
     The visible or audible label is part of the content and comes along. The implicit one keeps all its values, whoever
     wrote it, and its signature; the signed digest of content that is not the same any more goes. Pictures and sounds
-    are encoded anew; the streams of a film are copied into the other container. A C2PA manifest stays behind, with a
-    warning.
+    are encoded anew, a sound at 48,000 samples a second where the format cannot have its own rate; the streams of a
+    film are copied into the other container. A C2PA manifest stays behind, with a warning.
 
     Args:
         source: The file.
@@ -57,11 +66,15 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **pa
     if not new.parent.is_dir():
         raise FileNotFoundError(2, "its folder does not exist", str(new))
     with tempfile.TemporaryDirectory(dir=new.parent, prefix=".aigc_hooks") as folder:
-        made = Path(folder) / f"converted{new.suffix}"
-        written(old, made, params)
-        with made.open("rb") as stream:
-            label = kept(label, stream, made)
-        return write_label(made, label, output=new)
+        made = Path(folder) / new.name
+        try:
+            written(old, made, params)
+            with made.open("rb") as stream:
+                label = kept(label, stream, made)
+            return write_label(made, label, output=new)
+        except AIGCHooksError as error:  # which is to name the file that was asked for
+            error.args = (str(error).replace(str(made), str(new)), *error.args[1:])
+            raise
 
 
 def _label(path: Path) -> Label:
@@ -91,7 +104,10 @@ def _sound(source: Path, target: Path, params: dict[str, Any]) -> None:
 
     recording = recordings.Recording.open(source, source)
     keep_manifests(source, recording.reading, "warn")
-    sound.save(recording.samples, target, recording.rate, params)
+    samples, rate = recording.samples, recording.rate
+    if rate not in _RATES.get(target.suffix.lower(), (rate,)):
+        samples, rate = pyav.resampled(samples, rate, _COMMON_RATE), _COMMON_RATE
+    sound.save(samples, target, rate, params)
 
 
 def _film(source: Path, target: Path, params: dict[str, Any]) -> None:

@@ -196,7 +196,8 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
             stage="save",
         )
     digested = place.digested and bool(mark.label.reserved_code1)
-    blank = signing.blank(mark.label, active(mark.provider)) if digested else None
+    settings = active(mark.provider)
+    blank = signing.blank(mark.label, settings) if digested else None
     label = blank.label if blank else signing.unbound(mark.label)
     arguments = im.encoderinfo
     token = _within.set(True)
@@ -208,6 +209,8 @@ def _handle(name: str, handler: Handler, im: Image.Image, fp: IO[bytes], filenam
         im.encoderinfo = arguments
         _within.reset(token)
     data = place.finish(encoded.getvalue(), arguments, label)
+    if settings.picture_place == "alternative":
+        data = _rewritten(data, label, alternative=True)
     if blank is not None:
         data, label = blank.filled(data, name)
     _write(fp, _read_back(name, data, label))
@@ -254,7 +257,7 @@ def _read_back(name: str, data: bytes, label: Label) -> bytes:
     """The encoded file, which holds exactly this label: an encoder's silence proves nothing."""
     labels = _labels(data)
     if len(labels) > 1 and all(found and found.content_producer == label.content_producer for found in labels):
-        data = _without_older(data, label)
+        data = _rewritten(data, label, alternative=False)
         labels = _labels(data)
     if labels != [label]:
         found = "none" if not labels else f"{len(labels)}: " + "; ".join(map(str, labels))
@@ -270,11 +273,12 @@ def _labels(data: bytes) -> list[Label | None]:
     return [finding.label for finding in read_label(data).findings]
 
 
-def _without_older(data: bytes, label: Label) -> bytes:
-    """The file without the older labels of this producer that its Exif or its comment brought along."""
+def _rewritten(data: bytes, label: Label, *, alternative: bool) -> bytes:
+    """The file with the label in one place alone: the alternative one, or without older ones beside it."""
     carrier = known_carrier(data[:SNIFFED], None)
-    if carrier is None or carrier.write is None:
+    write = None if carrier is None else carrier.alternative if alternative else carrier.write
+    if write is None:
         return data
     made = BytesIO()
-    carrier.write(BytesIO(data), made, label.to_json())
+    write(BytesIO(data), made, label.to_json())
     return made.getvalue()

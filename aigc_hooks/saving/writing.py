@@ -14,7 +14,7 @@ from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, Unsup
 from aigc_hooks.implicit import field, markdown
 from aigc_hooks.labels import DEGREES, Label
 from aigc_hooks.plugins import hooks
-from aigc_hooks.provider import Provider
+from aigc_hooks.provider import PicturePlace, Provider
 from aigc_hooks.reading import known_carrier, read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
 from aigc_hooks.saving.documents import NO_PLACE, TextFile
@@ -28,6 +28,7 @@ def write_label(
     *,
     output: str | os.PathLike[str] | None = None,
     on_signed_content: OnSignedContent = "raise",
+    place: PicturePlace = "xmp",
 ) -> Path:
     """Writes the implicit label into a file, losslessly: nothing is decoded, and every other byte of content stays.
 
@@ -40,6 +41,8 @@ def write_label(
         output: Where the labelled file goes; None writes it in place.
         on_signed_content: Of a file that holds a C2PA manifest, whose digests a label breaks: ``"raise"`` leaves it
             alone, ``"warn"`` writes the label with a warning. The manifest stays where it is, and verifies no longer.
+        place: Where a picture holds the label: ``"xmp"``, or ``"alternative"``: the second place that the guide names
+            for JPEG and WebP (Exif UserComment) and for PNG (tEXt). Other formats have one place.
 
     Returns:
         The path of the labelled file.
@@ -54,7 +57,7 @@ def write_label(
     """
     target = Path(output if output is not None else path)
     # There is something to lose only where there is a file.
-    _write(Path(path), target, label, refuse_foreign, on_signed_content, durable=target.exists())
+    _write(Path(path), target, label, refuse_foreign, on_signed_content, durable=target.exists(), place=place)
     return target
 
 
@@ -100,6 +103,7 @@ def put_signed(
         durable=target.exists(),
         finish=signed_by(provider),
         before=before,
+        place=provider.picture_place,
     )
     return target
 
@@ -155,6 +159,7 @@ def _write(
     durable: bool,
     finish: Finish | None = None,
     before: Callable[[Label], None] | None = None,
+    place: PicturePlace = "xmp",
 ) -> Label:
     """Writes a file with its label; returns the label that it holds now."""
     with source.open("rb") as stream:
@@ -164,7 +169,8 @@ def _write(
         if carrier is markdown.CARRIER:
             return _write_markdown(source, target, label, others, finish, before)
         with replacing(target, durable=durable) as made:
-            whole = write_into(stream, cast(BinaryIO, made), carrier, label, target, others=others, finish=finish)
+            copy = cast(BinaryIO, made)
+            whole = write_into(stream, copy, carrier, label, target, others=others, finish=finish, place=place)
             if whole != reading.label or not reading.conforms:  # else the file stays as it is
                 keep_manifests(source, reading, on_signed_content)
             if before is not None:
@@ -181,6 +187,7 @@ def write_into(
     *,
     others: Sequence[Finding] = (),
     finish: Finish | None = None,
+    place: PicturePlace = "xmp",
 ) -> Label:
     """Copies a stream with the label, which is read back.
 
@@ -192,6 +199,7 @@ def write_into(
         path: What the file will be called.
         others: The labels in it whose further elements are kept.
         finish: Makes the label whole, once it stands in the file.
+        place: Where a picture holds it.
 
     Returns:
         The label that was written.
@@ -200,7 +208,7 @@ def write_into(
         CarrierError: It is damaged.
         LabelError: The label did not arrive.
     """
-    write = carrier.write
+    write = (carrier.alternative if place == "alternative" else None) or carrier.write
     assert write is not None
     stream.seek(0)
     write(stream, made, _with_others(label, others))

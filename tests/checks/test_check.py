@@ -89,12 +89,13 @@ def test_a_labelled_picture_passes_in_everything(tmp_path: Path, suffix: str, po
     path = picture(tmp_path / f"cat.{suffix}")
     label(path, producer="acme", image={"position": position})
     report = check(path)
-    assert set(statuses(report).values()) == {"pass"}, report
+    unknown = {id for id, status in statuses(report).items() if status != "pass"}
+    assert unknown == ({"F-09"} if suffix == "avif" else set()), report  # no guide is known that names AVIF
     assert report.passed
     assert report["I-03"].place == position
     assert {"W-01", "I-01", "I-03", "I-04", "I-05", "M-01", "M-11", "M-21"} <= set(statuses(report))
     place = {"png": "F-03", "jpg": "F-01", "webp": "F-05", "tif": "F-07", "gif": "F-06", "avif": "F-09"}[suffix]
-    assert report[place].status == "pass"
+    assert report[place].status == ("unknown" if suffix == "avif" else "pass")
 
 
 def test_a_label_that_a_viewer_turns_upright_is_found(tmp_path: Path) -> None:

@@ -131,3 +131,44 @@ def test_another_container_may_not_hold_the_streams(tmp_path: Path, command: Cal
     with pytest.raises(UnsupportedCarrierError, match=r"cannot become \.webm.*encode them first"):
         convert(path, tmp_path / "b.webm")
     assert not (tmp_path / "b.webm").exists()
+
+
+@pytest.mark.parametrize("name", ["b.bmp", "b.xyz", "b", "b.svg"])
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(name: str, cat: Path, tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, label(numpy.zeros(RATE, "f4"), rate=RATE, provider=ACME), RATE)
+    for source in (cat, path):
+        with pytest.raises(UnsupportedCarrierError) as caught:
+            convert(source, tmp_path / name)
+        assert ".aigc_hooks" not in str(caught.value)
+        assert str(tmp_path / name) in str(caught.value)
+        assert "converted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(44_100,), (44_100, 2), (44_100, 6)])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_format_that_cannot_have_the_rate_gets_another(shape: tuple[int, ...], subtype: str, tmp_path: Path) -> None:
+    tone = 0.3 * numpy.sin(2 * numpy.pi * 330 * numpy.arange(44_100) / 44_100)
+    path = tmp_path / "voice.wav"
+    samples = label(
+        numpy.broadcast_to(tone.astype("f4").reshape(-1, *[1] * (len(shape) - 1)), shape).copy(),
+        rate=44_100,
+        provider=ACME,
+    )
+    soundfile.write(path, samples, 44_100, subtype=subtype)
+    made = convert(path, tmp_path / "voice.opus")
+    assert read_label(made).label == read_label(path).label
+    decoded, rate = soundfile.read(made, always_2d=True)
+    assert (rate, decoded.shape[1]) == (48_000, shape[1] if len(shape) > 1 else 1)
+    assert len(decoded) / rate == pytest.approx(len(samples) / 44_100, abs=0.05)
+    assert find_rhythm(decoded[:, 0].astype("f4"), rate)
+    tail = decoded[-24_000:-6_000, 0]
+    assert numpy.abs(numpy.fft.rfft(tail)).argmax() * rate / len(tail) == pytest.approx(330, abs=5)
+    assert numpy.abs(tail).max() == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_high_rate_becomes_one_that_mp3_and_aac_have(tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, label(numpy.zeros(192_000, "f4"), rate=192_000, provider=ACME), 192_000)
+    for name in ("voice.mp3", "voice.aac", "voice.m4a"):
+        assert read_label(convert(path, tmp_path / name)).label == read_label(path).label
