@@ -19,6 +19,7 @@ from aigc_hooks.artifact import SNIFFED, AuditRecord
 from aigc_hooks.carry import Mark, carry, mark_of
 from aigc_hooks.media import is_array
 from aigc_hooks.plugins import hooks
+from aigc_hooks.provider import active
 from aigc_hooks.reading import known_carrier
 from aigc_hooks.saving import pictures, teaching
 from aigc_hooks.saving.sound import embed
@@ -68,7 +69,7 @@ def _opencv_write(original: Callable[..., Any], filename: Any, img: Any, *args: 
         made = Path(folder, path.name)
         result = original(str(made), img, *args, **kwargs)
         if result:
-            put_signed(made, path, mark.label, mark.provider)
+            put_signed(made, path, mark.label, active(mark.provider))
             _record(path.suffix, mark)
     return result
 
@@ -83,8 +84,16 @@ def _opencv_encode(original: Callable[..., Any], ext: str, img: Any, *args: Any,
     encoded = data.tobytes()
     carrier = known_carrier(encoded[:SNIFFED], None)
     assert carrier is not None  # its suffix has a place
-    labelled = BytesIO()
-    write_into(BytesIO(encoded), labelled, carrier, mark.label, Path(f"picture{ext}"), finish=signed_by(mark.provider))
+    labelled, settings = BytesIO(), active(mark.provider)
+    write_into(
+        BytesIO(encoded),
+        labelled,
+        carrier,
+        mark.label,
+        Path(f"picture{ext}"),
+        finish=signed_by(settings),
+        place=settings.picture_place,
+    )
     _record(ext, mark)
     return done, numpy.frombuffer(labelled.getvalue(), numpy.uint8).copy()
 

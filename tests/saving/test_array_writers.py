@@ -225,6 +225,15 @@ def test_animations_and_pages_of_opencv(tmp_path: Path) -> None:
             assert image.n_frames == 2
 
 
+def test_the_second_place_of_the_guide(tmp_path: Path) -> None:
+    pictures = batch(18)
+    label(pictures, provider=ACME, picture_place="alternative")
+    through_opencv(pictures[0], tmp_path / "a.jpg")
+    encoded_by_opencv(pictures[0], tmp_path / "b.png")
+    assert [finding.place for finding in read_label(tmp_path / "a.jpg").findings] == ["Exif UserComment"]
+    assert [finding.place for finding in read_label(tmp_path / "b.png").findings] == ["PNG tEXt AIGC"]
+
+
 def test_what_has_no_place_is_refused_before_the_old_file_goes(tmp_path: Path) -> None:
     pictures = batch(11)
     label(pictures, provider=ACME)
