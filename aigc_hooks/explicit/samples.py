@@ -25,9 +25,6 @@ _FLOATING = ("float16", "bfloat16", "float32", "float64", "float96", "float128")
 _LARGEST = 3.4e38
 """Samples beyond this are no numbers: 32 bits hold none."""
 
-_ROW = 2048
-"""How many samples go into one sum, when all are looked at."""
-
 # How loud sound is where there is some, is told by the middle of so many frames of so many samples.
 _FRAMES, _FRAME = 32, 256
 _ACTIVE = 1e-3
@@ -189,30 +186,30 @@ def loudness(samples: Any) -> tuple[float, float]:
     scale = _FULL_SCALE.get(kind_of(samples), 1.0)
     with numpy.errstate(all="ignore"):  # what is no number is refused
         loud = _active(samples)
-        if not is_integer(samples) and _peak(samples, loud) > INTEGER_RANGE:
+        if not is_integer(samples) and _peak(samples) > INTEGER_RANGE:
             scale = 32768.0
     return loud / scale, scale
 
 
-def _peak(samples: Any, loud: float) -> float:
+def _peak(samples: Any) -> float:
     """The peak of floating-point samples where it may be beyond their usual range, and 0 where it is not.
 
-    All are looked at once, which is the least that finds what is no number: they are multiplied with those a row later,
-    and added up. Where one is none, a sum is none; where they are integers by their range, sums are large.
+    All are looked at once, which is the least that finds what is no number: the highest bit of the exponent is set in
+    numbers from 2 on, and in those that are none.
 
     Raises:
         LabelError: A sample is NaN or infinite.
     """
+    import numpy
+
     numbers = host(samples)
-    if kind_of(numbers) not in ("float32", "float64"):
-        numbers = numbers.float() if is_tensor(numbers) else numbers.astype("float32")
-    flat = numbers.reshape(-1) if is_tensor(numbers) else numbers.ravel(order="K")
-    whole = len(flat) // (2 * _ROW) * 2 * _ROW
-    pairs, rest = flat[:whole].reshape(-1, 2, _ROW), flat[whole:]
-    size = float(rest @ rest)
-    if whole:
-        size += float(abs(pairs[:, :1] @ pairs[:, 1, :, None]).max())
-    return 0.0 if size <= INTEGER_RANGE**2 and loud <= 1 else _range(flat)
+    if is_tensor(numbers):
+        return _range(numbers.float())
+    if numbers.dtype.itemsize > 8:
+        numbers = numbers.astype("float64")
+    size = numbers.dtype.itemsize
+    bits = int(numpy.bitwise_or.reduce(numbers.view(f"{numbers.dtype.byteorder}u{size}"), axis=None))
+    return _range(numbers) if bits >> (8 * size - 2) & 1 else 0.0
 
 
 def check_numbers(sound: Any) -> None:
@@ -223,25 +220,14 @@ def check_numbers(sound: Any) -> None:
     """
     if isinstance(sound, list):
         try:
-            finite = math.isfinite(sum(sound))
-        except (TypeError, OverflowError):
-            check_numbers(_listed(sound))
+            if not math.isfinite(sum(sound)):
+                raise no_numbers()
             return
-    else:
-        samples = samples_of(sound)
-        finite = is_integer(samples) or _are_finite(samples)
-    if not finite:
-        raise no_numbers()
-
-
-def _are_finite(samples: Any) -> bool:
-    if is_tensor(samples):
-        import torch
-
-        return bool(torch.isfinite(samples).all())
-    import numpy
-
-    return bool(numpy.isfinite(samples).all())
+        except (TypeError, OverflowError):
+            sound = _listed(sound)
+    samples = samples_of(sound)
+    if not is_integer(samples):
+        _peak(samples)
 
 
 def _range(numbers: Any) -> float:
