@@ -15,7 +15,7 @@ from typing import Any
 
 from aigc_hooks.carry import mark_of
 from aigc_hooks.media import is_picture, pictures_in
-from aigc_hooks.saving import scenes, teaching, video
+from aigc_hooks.saving import moviepy_films, scenes, teaching, video
 
 _MODULE = "diffusers.utils.export_utils"
 _ORIGINAL = "__aigc_hooks_original__"
@@ -24,7 +24,7 @@ _ORIGINAL = "__aigc_hooks_original__"
 def install() -> None:
     """Teaches the exporters if they are loaded, or once they are, and the writers of films below them."""
     video.install()
-    teaching.install({_MODULE: _teach})
+    teaching.install({_MODULE: _teach, **moviepy_films.TEACHERS})
 
 
 def _teach(module: Any) -> None:
