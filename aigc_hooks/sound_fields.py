@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import io
+import os
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from numbers import Real
@@ -37,7 +38,7 @@ _SOUNDING = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int1
 _SHARE = 16
 _LONG, _SHORT = 4000, 1000
 
-_BYTES, _TEXT = 1000, 200
+_BYTES, _TEXT, _FEW = 1000, 200, 64
 _OTHER_BYTES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"{", b"[", b"<")
 """How pictures, documents and texts begin."""
 
@@ -98,16 +99,19 @@ def length(sound: Any) -> int:
 
 def is_notice(item: Any) -> bool:
     """Whether an item of a stream only tells something: it holds numbers and short texts, and no sound."""
-    names = names_of(item)
-    if names is None:
-        return isinstance(item, (list, tuple)) and not item
-    return all(_is_told(str(name).lower(), get(item, name)) for name in names)
+    return not isinstance(item, (str, Real)) and _is_told("", item, 0)
 
 
-def _is_told(name: str, value: Any) -> bool:
+def _is_told(name: str, value: Any, depth: int) -> bool:
     if isinstance(value, str):
-        return name not in SAMPLES and len(value) <= _TEXT
-    return value is None or isinstance(value, (int, float))
+        return name.lower() not in SAMPLES and len(value) <= _TEXT
+    if value is None or isinstance(value, Real):
+        return True
+    if depth > _DEEPEST or (isinstance(value, list) and is_samples(value) and len(value) > _FEW):
+        return False
+    if (names := names_of(value)) is not None:
+        return all(_is_told(str(each), get(value, each), depth + 1) for each in names)
+    return isinstance(value, (list, tuple)) and all(_is_told(name, each, depth + 1) for each in value)
 
 
 def pair(output: tuple[Any, ...]) -> tuple[int, int] | None:
@@ -157,10 +161,15 @@ def get(output: Any, name: Any) -> Any:
 def unknown(output: Any, source: str) -> UnsupportedOutputError:
     """The error for what is not known as sound."""
     kind = f"{type(output).__module__}.{type(output).__qualname__}"
+    advice = "Return one of these, or label() it"
+    if isinstance(output, (str, os.PathLike)):
+        advice = "A file that it has written is labelled with label(pathlib.Path(…))"
+    elif isinstance(output, (bytearray, memoryview, io.BytesIO)):
+        advice = f"Return bytes{'(…)' if not isinstance(output, io.BytesIO) else ', as its getvalue() does'}"
     return UnsupportedOutputError(
         f"{source} returned {kind}, which is not known as sound, and so it is not released; labelled are samples "
         "(arrays, tensors, lists), pairs of rate and samples, mappings that hold both, and bytes of encoded sound. "
-        "Return one of these, or label() it",
+        + advice,
         stage="detect",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import io
+import pathlib
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -203,6 +204,20 @@ def test_names_of_sound_without_sound_stay() -> None:
 @pytest.mark.parametrize("output", [{"wav": "hello.wav"}, {"status": "done"}, {}, {"audio": None}, SimpleNamespace()])
 def test_without_any_sound_nothing_is_released(output: Any) -> None:
     with pytest.raises(UnsupportedOutputError, match="which is not known as sound"):
+        released(output)
+
+
+@pytest.mark.parametrize(
+    ("output", "advice"),
+    [
+        ("hello.wav", r"label\(pathlib\.Path"),
+        (pathlib.Path("hello.wav"), r"label\(pathlib\.Path"),
+        (bytearray(9), r"Return bytes\(…\)"),
+        (io.BytesIO(b"RIFF"), r"Return bytes, as its getvalue\(\) does"),
+    ],
+)
+def test_what_to_return_instead_is_told(output: Any, advice: str) -> None:
+    with pytest.raises(UnsupportedOutputError, match=advice):
         released(output)
 
 
