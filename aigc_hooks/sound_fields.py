@@ -6,18 +6,16 @@ sound has, and yet looks like it, it must not leave unseen.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import io
 import os
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from numbers import Real
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import MOST_CHANNELS, is_array, is_samples, is_tensor
+from aigc_hooks.structures import changed, get, joined, names_of
 
 SAMPLES = frozenset(
     (
@@ -134,30 +132,6 @@ def tells_rate(value: Any) -> bool:
     return any(_is_sound_name(name) and is_samples(get(value, name)) for name in names)
 
 
-def names_of(output: Any) -> list[Any] | None:
-    """The names in a mapping or record; None of what is neither."""
-    if isinstance(output, Mapping):
-        return list(output)
-    if isinstance(output, type):
-        return None
-    if dataclasses.is_dataclass(output):
-        return [field.name for field in dataclasses.fields(output) if hasattr(output, field.name)]
-    if isinstance(output, SimpleNamespace):
-        return list(vars(output))
-    kind: Any = type(output)
-    if isinstance(output, tuple):
-        return list(kind._fields) if hasattr(kind, "_fields") else None
-    if isinstance(fields := getattr(kind, "model_fields", None), dict):  # of pydantic
-        return list(fields)
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    return [each.name for each in attributes] if attributes is not None else None
-
-
-def get(output: Any, name: Any) -> Any:
-    """What a mapping or record holds under a name."""
-    return output[name] if isinstance(output, Mapping) else getattr(output, name)
-
-
 def unknown(output: Any, source: str) -> UnsupportedOutputError:
     """The error for what is not known as sound."""
     kind = f"{type(output).__module__}.{type(output).__qualname__}"
@@ -240,8 +214,8 @@ class _Walk:
                     items[samples] = self._sound(items[samples], _whole(items[told]))
                     for at in range(2, len(items)):
                         items[at] = self.other(items[at], rate, depth + 1, f"[{at}]")
-                    return (_joined(output, items),)
-            return (_joined(output, [inner(item, rate, depth + 1) for item in output]),)
+                    return (joined(output, items),)
+            return (joined(output, [inner(item, rate, depth + 1) for item in output]),)
         finally:
             self._around.discard(id(output))
 
@@ -259,7 +233,7 @@ class _Walk:
                 made[name] = self._sound(value, told)
             else:
                 made[name] = self.other(value, told, depth + 1, str(name))
-        return _with(output, {name: made[name] for name in names if made[name] is not values[name]}, self._fresh)
+        return changed(output, {name: made[name] for name in names if made[name] is not values[name]}, self._fresh)
 
     def _looks(self, value: Any) -> bool:
         """Whether something beside sound looks like sound itself."""
@@ -331,30 +305,3 @@ def _whole(value: Any) -> Any:
         return whole if whole == value else value
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return None
-
-
-def _joined(output: Any, items: list[Any]) -> Any:
-    """A list or tuple of the same kind with other items; the same where these are."""
-    if all(one is other for one, other in zip(items, output, strict=True)):
-        return output
-    return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)
-
-
-def _with(output: Any, changes: dict[Any, Any], fresh: bool) -> Any:
-    """A mapping or record with other values."""
-    if not changes:
-        return output
-    if isinstance(output, tuple):
-        return cast(Any, output)._replace(**changes)
-    if isinstance(output, Mapping):
-        try:
-            made: Any = copy.copy(output) if fresh else output
-            for name, value in changes.items():
-                made[name] = value
-        except TypeError:
-            return {**output, **changes}
-        return made
-    made = copy.copy(output) if fresh else output
-    for name, value in changes.items():
-        object.__setattr__(made, name, value)
-    return made

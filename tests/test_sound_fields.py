@@ -97,6 +97,22 @@ def test_records_of_every_kind_are_labelled() -> None:
     assert rhythms(released(collections.UserDict(wav=sound()))["wav"]) == 1
 
 
+class Open(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    text: str
+
+
+def test_what_a_record_has_not_declared_is_seen() -> None:
+    held = Open(text="你好", audio=sound(), vocals=sound(), sampling_rate=RATE)  # type: ignore[call-arg]
+    made = released(held, None).model_dump()
+    assert [rhythms(made[name]) for name in ("audio", "vocals")] == [1, 1]
+    with pytest.raises(UnsupportedOutputError, match="'vox'"):
+        released(Open(text="你好", audio=sound(), vox=sound()))  # type: ignore[call-arg]
+    result = Result("你好", Record(sound(), RATE))
+    vars(result)["vocals"] = sound()
+    assert rhythms(vars(released(result))["vocals"]) == 1
+
+
 def test_sounds_within_sounds_are_labelled() -> None:
     made = released({"audio": {"array": sound(), "sampling_rate": RATE}, "vocals": [sound(), sound()]})
     assert rhythms(made["audio"]["array"]) == 1
