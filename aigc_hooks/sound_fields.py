@@ -38,7 +38,8 @@ _LONG, _SHORT = 4000, 1000
 
 _BYTES, _TEXT, _FEW = 1000, 200, 64
 _OTHER_BYTES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"{", b"[", b"<")
-"""How pictures, documents and texts begin."""
+_OTHER_TEXTS = ("iVBOR", "/9j/", "R0lGOD", "data:image/", "http:", "https:", "{", "[", "<")
+"""How pictures, documents and texts begin, as bytes and as text."""
 
 _DEEPEST = 50
 
@@ -238,12 +239,13 @@ class _Walk:
     def _looks(self, value: Any) -> bool:
         """Whether something beside sound looks like sound itself."""
         if isinstance(value, str):  # bytes as text
-            return len(value) >= _BYTES and value.isascii() and not any(map(str.isspace, value[:_BYTES]))
+            told = value.startswith(_OTHER_TEXTS) or any(map(str.isspace, value[:_BYTES]))
+            return len(value) >= _BYTES and value.isascii() and not told
         if isinstance(value, (Iterator, AsyncIterator)):
             return not isinstance(value, io.TextIOBase)
         if isinstance(value, (bytes, bytearray, memoryview, array)):
-            head = bytes(memoryview(value).cast("B")[:12])
-            return memoryview(value).nbytes >= _BYTES and not (head.startswith(_OTHER_BYTES) or head[8:] == b"WEBP")
+            data = value if isinstance(value, bytes) else memoryview(value).tobytes()
+            return len(data) >= _BYTES and not (data.startswith(_OTHER_BYTES) or data[8:12] == b"WEBP")
         return self._is_long(value)
 
     def _is_long(self, samples: Any) -> bool:
@@ -267,8 +269,8 @@ class _Walk:
         shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
         return UnsupportedOutputError(
             f"{self._source} returned {name or 'a value'!r} ({type(value).__name__}{shape}), which looks like sound "
-            f"beside others and has no name that is known as such, and so nothing is released. Name it, if it is sound "
-            f"({', '.join(sorted(SAMPLES)[:6])}, …), or leave it out of what is returned",
+            "and has no name that is known as such, and so nothing is released. Name it, if it is sound (audio, wav, "
+            "speech, vocals, …), or leave it out of what is returned",
             stage="detect",
         )
 

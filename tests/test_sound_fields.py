@@ -198,6 +198,9 @@ BESIDE: dict[str, Any] = {
     "a mask of integers": torch.ones(1, RATE, dtype=torch.int64),
     "lengths": torch.tensor([RATE]),
     "a picture as bytes": b"\x89PNG\r\n\x1a\n" + bytes(5000),
+    "a long address": "https://example.org/a.wav?token=" + "a" * 2000,
+    "a picture as text": "iVBORw0KGgo" + "A" * 3000,
+    "a report": '{"words":[' + "1," * 2000 + "1]}",
     "nothing": None,
     "attention": torch.rand(2, 4, 63, 63),
 }
