@@ -6,17 +6,16 @@ sound has, and yet looks like it, it must not leave unseen.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import io
+import os
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from numbers import Real
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import MOST_CHANNELS, is_array, is_samples, is_tensor
+from aigc_hooks.structures import changed, get, joined, names_of
 
 SAMPLES = frozenset(
     (
@@ -37,9 +36,10 @@ _SOUNDING = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int1
 _SHARE = 16
 _LONG, _SHORT = 4000, 1000
 
-_BYTES, _TEXT = 1000, 200
+_BYTES, _TEXT, _FEW = 1000, 200, 64
 _OTHER_BYTES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"{", b"[", b"<")
-"""How pictures, documents and texts begin."""
+_OTHER_TEXTS = ("iVBOR", "/9j/", "R0lGOD", "data:image/", "http:", "https:", "{", "[", "<")
+"""How pictures, documents and texts begin, as bytes and as text."""
 
 _DEEPEST = 50
 
@@ -98,16 +98,19 @@ def length(sound: Any) -> int:
 
 def is_notice(item: Any) -> bool:
     """Whether an item of a stream only tells something: it holds numbers and short texts, and no sound."""
-    names = names_of(item)
-    if names is None:
-        return isinstance(item, (list, tuple)) and not item
-    return all(_is_told(str(name).lower(), get(item, name)) for name in names)
+    return not isinstance(item, (str, Real)) and _is_told("", item, 0)
 
 
-def _is_told(name: str, value: Any) -> bool:
+def _is_told(name: str, value: Any, depth: int) -> bool:
     if isinstance(value, str):
-        return name not in SAMPLES and len(value) <= _TEXT
-    return value is None or isinstance(value, (int, float))
+        return name.lower() not in SAMPLES and len(value) <= _TEXT
+    if value is None or isinstance(value, Real):
+        return True
+    if depth > _DEEPEST or (isinstance(value, list) and is_samples(value) and len(value) > _FEW):
+        return False
+    if (names := names_of(value)) is not None:
+        return all(_is_told(str(each), get(value, each), depth + 1) for each in names)
+    return isinstance(value, (list, tuple)) and all(_is_told(name, each, depth + 1) for each in value)
 
 
 def pair(output: tuple[Any, ...]) -> tuple[int, int] | None:
@@ -130,37 +133,18 @@ def tells_rate(value: Any) -> bool:
     return any(_is_sound_name(name) and is_samples(get(value, name)) for name in names)
 
 
-def names_of(output: Any) -> list[Any] | None:
-    """The names in a mapping or record; None of what is neither."""
-    if isinstance(output, Mapping):
-        return list(output)
-    if isinstance(output, type):
-        return None
-    if dataclasses.is_dataclass(output):
-        return [field.name for field in dataclasses.fields(output) if hasattr(output, field.name)]
-    if isinstance(output, SimpleNamespace):
-        return list(vars(output))
-    kind: Any = type(output)
-    if isinstance(output, tuple):
-        return list(kind._fields) if hasattr(kind, "_fields") else None
-    if isinstance(fields := getattr(kind, "model_fields", None), dict):  # of pydantic
-        return list(fields)
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    return [each.name for each in attributes] if attributes is not None else None
-
-
-def get(output: Any, name: Any) -> Any:
-    """What a mapping or record holds under a name."""
-    return output[name] if isinstance(output, Mapping) else getattr(output, name)
-
-
 def unknown(output: Any, source: str) -> UnsupportedOutputError:
     """The error for what is not known as sound."""
     kind = f"{type(output).__module__}.{type(output).__qualname__}"
+    advice = "Return one of these, or label() it"
+    if isinstance(output, (str, os.PathLike)):
+        advice = "A file that it has written is labelled with label(pathlib.Path(…))"
+    elif isinstance(output, (bytearray, memoryview, io.BytesIO)):
+        advice = f"Return bytes{'(…)' if not isinstance(output, io.BytesIO) else ', as its getvalue() does'}"
     return UnsupportedOutputError(
         f"{source} returned {kind}, which is not known as sound, and so it is not released; labelled are samples "
         "(arrays, tensors, lists), pairs of rate and samples, mappings that hold both, and bytes of encoded sound. "
-        "Return one of these, or label() it",
+        + advice,
         stage="detect",
     )
 
@@ -231,8 +215,8 @@ class _Walk:
                     items[samples] = self._sound(items[samples], _whole(items[told]))
                     for at in range(2, len(items)):
                         items[at] = self.other(items[at], rate, depth + 1, f"[{at}]")
-                    return (_joined(output, items),)
-            return (_joined(output, [inner(item, rate, depth + 1) for item in output]),)
+                    return (joined(output, items),)
+            return (joined(output, [inner(item, rate, depth + 1) for item in output]),)
         finally:
             self._around.discard(id(output))
 
@@ -250,17 +234,18 @@ class _Walk:
                 made[name] = self._sound(value, told)
             else:
                 made[name] = self.other(value, told, depth + 1, str(name))
-        return _with(output, {name: made[name] for name in names if made[name] is not values[name]}, self._fresh)
+        return changed(output, {name: made[name] for name in names if made[name] is not values[name]}, self._fresh)
 
     def _looks(self, value: Any) -> bool:
         """Whether something beside sound looks like sound itself."""
         if isinstance(value, str):  # bytes as text
-            return len(value) >= _BYTES and value.isascii() and not any(map(str.isspace, value[:_BYTES]))
+            told = value.startswith(_OTHER_TEXTS) or any(map(str.isspace, value[:_BYTES]))
+            return len(value) >= _BYTES and value.isascii() and not told
         if isinstance(value, (Iterator, AsyncIterator)):
             return not isinstance(value, io.TextIOBase)
         if isinstance(value, (bytes, bytearray, memoryview, array)):
-            head = bytes(memoryview(value).cast("B")[:12])
-            return memoryview(value).nbytes >= _BYTES and not (head.startswith(_OTHER_BYTES) or head[8:] == b"WEBP")
+            data = value if isinstance(value, bytes) else memoryview(value).tobytes()
+            return len(data) >= _BYTES and not (data.startswith(_OTHER_BYTES) or data[8:12] == b"WEBP")
         return self._is_long(value)
 
     def _is_long(self, samples: Any) -> bool:
@@ -284,8 +269,8 @@ class _Walk:
         shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
         return UnsupportedOutputError(
             f"{self._source} returned {name or 'a value'!r} ({type(value).__name__}{shape}), which looks like sound "
-            f"beside others and has no name that is known as such, and so nothing is released. Name it, if it is sound "
-            f"({', '.join(sorted(SAMPLES)[:6])}, …), or leave it out of what is returned",
+            "and has no name that is known as such, and so nothing is released. Name it, if it is sound (audio, wav, "
+            "speech, vocals, …), or leave it out of what is returned",
             stage="detect",
         )
 
@@ -322,30 +307,3 @@ def _whole(value: Any) -> Any:
         return whole if whole == value else value
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return None
-
-
-def _joined(output: Any, items: list[Any]) -> Any:
-    """A list or tuple of the same kind with other items; the same where these are."""
-    if all(one is other for one, other in zip(items, output, strict=True)):
-        return output
-    return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)
-
-
-def _with(output: Any, changes: dict[Any, Any], fresh: bool) -> Any:
-    """A mapping or record with other values."""
-    if not changes:
-        return output
-    if isinstance(output, tuple):
-        return cast(Any, output)._replace(**changes)
-    if isinstance(output, Mapping):
-        try:
-            made: Any = copy.copy(output) if fresh else output
-            for name, value in changes.items():
-                made[name] = value
-        except TypeError:
-            return {**output, **changes}
-        return made
-    made = copy.copy(output) if fresh else output
-    for name, value in changes.items():
-        object.__setattr__(made, name, value)
-    return made

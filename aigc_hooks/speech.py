@@ -9,7 +9,7 @@ from aigc_hooks.artifact import Artifact
 from aigc_hooks.contents import labelled
 from aigc_hooks.encoded import EncodedSound
 from aigc_hooks.errors import LabelError, UnsupportedOutputError
-from aigc_hooks.explicit.samples import check_numbers, check_rate
+from aigc_hooks.explicit.samples import check_numbers, check_rate, samples_of
 from aigc_hooks.media import is_samples, time_axis
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.sound_fields import check_known, held_sound, is_notice, length, replaced, unknown
@@ -41,7 +41,13 @@ def labelled_sound(
     if output is None:
         return None
     # Before anything is labelled: what is refused is no output.
-    silent = not any(length(sound) for sound, _ in check_known(output, rate, source))
+    found = [(sound, told) for sound, told in check_known(output, rate, source) if length(sound)]
+    silent = not found
+    if len(found) > 1 and active(provider).on_error == "raise":
+        for sound, told in found:
+            if not isinstance(sound, bytes):
+                check_rate(_given(told, source))
+                samples_of(sound)
 
     def change(sound: Any, told: int | None) -> Any:
         if isinstance(sound, bytes):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 import io
+import pathlib
+from collections.abc import Iterator
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -12,6 +15,8 @@ import numpy
 import pydantic
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aigc_hooks import LabelError, Provider, UnsupportedOutputError, find_rhythm, label, wrap
 
@@ -96,6 +101,22 @@ def test_records_of_every_kind_are_labelled() -> None:
     assert rhythms(released(collections.UserDict(wav=sound()))["wav"]) == 1
 
 
+class Open(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    text: str
+
+
+def test_what_a_record_has_not_declared_is_seen() -> None:
+    held = Open(text="你好", audio=sound(), vocals=sound(), sampling_rate=RATE)  # type: ignore[call-arg]
+    made = released(held, None).model_dump()
+    assert [rhythms(made[name]) for name in ("audio", "vocals")] == [1, 1]
+    with pytest.raises(UnsupportedOutputError, match="'vox'"):
+        released(Open(text="你好", audio=sound(), vox=sound()))  # type: ignore[call-arg]
+    result = Result("你好", Record(sound(), RATE))
+    vars(result)["vocals"] = sound()
+    assert rhythms(vars(released(result))["vocals"]) == 1
+
+
 def test_sounds_within_sounds_are_labelled() -> None:
     made = released({"audio": {"array": sound(), "sampling_rate": RATE}, "vocals": [sound(), sound()]})
     assert rhythms(made["audio"]["array"]) == 1
@@ -177,6 +198,9 @@ BESIDE: dict[str, Any] = {
     "a mask of integers": torch.ones(1, RATE, dtype=torch.int64),
     "lengths": torch.tensor([RATE]),
     "a picture as bytes": b"\x89PNG\r\n\x1a\n" + bytes(5000),
+    "a long address": "https://example.org/a.wav?token=" + "a" * 2000,
+    "a picture as text": "iVBORw0KGgo" + "A" * 3000,
+    "a report": '{"words":[' + "1," * 2000 + "1]}",
     "nothing": None,
     "attention": torch.rand(2, 4, 63, 63),
 }
@@ -206,6 +230,20 @@ def test_without_any_sound_nothing_is_released(output: Any) -> None:
         released(output)
 
 
+@pytest.mark.parametrize(
+    ("output", "advice"),
+    [
+        ("hello.wav", r"label\(pathlib\.Path"),
+        (pathlib.Path("hello.wav"), r"label\(pathlib\.Path"),
+        (bytearray(9), r"Return bytes\(…\)"),
+        (io.BytesIO(b"RIFF"), r"Return bytes, as its getvalue\(\) does"),
+    ],
+)
+def test_what_to_return_instead_is_told(output: Any, advice: str) -> None:
+    with pytest.raises(UnsupportedOutputError, match=advice):
+        released(output)
+
+
 def test_what_holds_itself_comes_to_an_end() -> None:
     held: dict[str, Any] = {"audio": sound(), "meta": {}}
     held["meta"]["parent"] = held
@@ -217,9 +255,79 @@ def test_what_holds_itself_comes_to_an_end() -> None:
         released({"audio": sound(), "deep": deep})
 
 
+def test_settings_may_forgive_one_of_several() -> None:
+    held = {"audio": sound(), "vocals": sound() > 0}
+    with pytest.warns(UserWarning, match="dtype bool"):
+        made = wrap(lambda: held, kind="audio", rate=RATE, provider=ACME, on_error="warn")()
+    assert rhythms(made["audio"]) == 1
+    with pytest.raises(LabelError, match="dtype bool"):
+        released({"audio": sound(), "vocals": sound() > 0})
+
+
 def test_nothing_is_recorded_of_what_is_refused() -> None:
     held = {"audio": sound(), "vox": sound()}
     before = held["audio"]
     with pytest.raises(UnsupportedOutputError):
         released(held)
     assert held["audio"] is before
+
+
+# Whatever the nesting
+
+NAMES = st.sampled_from(["audio", "vocals", "stems", "beside", "result", "meta", "vox", "text"])
+NOISE = sound()
+LEAVES = st.sampled_from([NOISE, (RATE, NOISE), NOISE[None], "你好", 0.5, None, numpy.zeros((80, 63), numpy.float32)])
+NESTED = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.dictionaries(NAMES, inner, max_size=3),
+        st.lists(inner, max_size=3),
+        st.tuples(st.just("zh"), inner),
+        st.builds(Result, st.just("zh"), inner),
+        st.builds(Record, inner, st.just(RATE), inner),
+    ),
+    max_leaves=8,
+)
+
+
+def sounds_in(value: Any) -> Iterator[Any]:
+    """Every array of the length of sound, wherever it stands."""
+    if isinstance(value, numpy.ndarray):
+        if max(value.shape) >= RATE:
+            yield value
+    elif isinstance(value, dict):
+        yield from (each for held in value.values() for each in sounds_in(held))
+    elif isinstance(value, (list, tuple)):
+        yield from (each for held in value for each in sounds_in(held))
+    elif dataclasses.is_dataclass(value):
+        yield from (each for held in vars(value).values() for each in sounds_in(held))
+
+
+@settings(max_examples=150, deadline=None)
+@given(output=NESTED)
+def test_no_sound_leaves_unlabelled(output: Any) -> None:
+    held = copy.deepcopy(output)
+    count = len(list(sounds_in(held)))
+    try:
+        made = released(held)
+    except LabelError:
+        assert all(each.shape[-1] == RATE for each in sounds_in(held))  # and nothing in it has changed
+        return
+    found = list(sounds_in(made))
+    assert len(found) == count
+    assert all(each.shape[-1] == RATE + round(1.4 * RATE) for each in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(items=st.lists(NESTED, max_size=4), position=st.sampled_from(["start", "end", "both"]))
+def test_no_stream_leaves_unlabelled(items: list[Any], position: str) -> None:
+    def speak() -> Iterator[Any]:
+        yield from copy.deepcopy(items)
+
+    stream = wrap(speak, kind="audio", rate=RATE, provider=Provider(producer="acme", audio={"position": position}))()
+    try:
+        made = [found for piece in stream for found in sounds_in(piece)]
+    except LabelError:
+        return
+    longer = [each for each in made if each.shape[-1] != RATE]
+    assert bool(longer) == bool(made)

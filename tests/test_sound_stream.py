@@ -76,7 +76,7 @@ class Piece:
 def test_records_that_only_tell_something_pass(position: str) -> None:
     items = [
         Piece("header", None),
-        {"type": "boundary", "offset": 0.1, "text": "你好"},
+        {"type": "words", "offset": numpy.float32(0.1), "words": ["你", "好"], "starts": [0.1, 0.2]},
         Piece("segment", (RATE, sound()[:0])),
         Piece("segment", (RATE, sound())),
         Piece("final", (RATE, sound())),
@@ -154,6 +154,15 @@ def test_settings_may_forgive_what_is_no_number() -> None:
 def test_what_is_no_sound_does_not_leave_in_later_pieces(later: Any) -> None:
     with pytest.raises(LabelError, match=r"known as sound|no sound"):
         list(streamed([sound(), later]))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [{"chunk": [0.1] * 100}, {"audio": "UklGR"}, {"x": ["QUJD" * 99]}, {"data": b"ab"}, "你好", {"x": object()}],
+)
+def test_what_may_be_sound_is_no_notice(first: Any) -> None:
+    with pytest.raises(UnsupportedOutputError, match="not known as sound"):
+        list(streamed([first, sound()]))
 
 
 def test_without_a_rate_nothing_leaves_before_a_label_at_the_end() -> None:
