@@ -209,14 +209,12 @@ def _known(text: str) -> tuple[str, int, str]:
 
 
 def _print(rows: Sequence[Row], json: bool) -> None:
-    if json:
-        import json as library
-
-        for row in rows:
-            typer.echo(library.dumps(row.to_dict(), ensure_ascii=False))
-        return
     from aigc_hooks.cli import tables
 
+    if json:
+        for row in rows:
+            typer.echo(tables.plain_json(row.to_dict()))
+        return
     screen = tables.console()
     for row in rows:
         told = " · ".join(part for part in (row.source, row.produce_id, row.reference, row.reason) if part)

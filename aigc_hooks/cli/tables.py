@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -48,8 +49,16 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as JSON, with Chinese text as such."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Prints a value as JSON, with Chinese text as such; file names that are no text are escaped."""
+    typer.echo(plain_json(value, indent=2))
+
+
+def plain_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that the standard output takes, whatever encoding it has and names hold."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    ascii_only = encoding not in ("utf-8", "utf8")
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def verdict(reading: Reading) -> Text:

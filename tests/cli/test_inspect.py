@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,3 +121,20 @@ def test_script_on_a_terminal_without_chinese(
     assert script("inspect", odd, PYTHONIOENCODING="ascii").returncode == 0
     assert script("inspect", odd, "missing.png").returncode == 1
     assert script("inspect").returncode == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "command", [["inspect"], ["inspect", "--json"], ["check"], ["check", "--json"], ["check", "--sarif"]]
+)
+def test_a_name_that_is_no_text_is_told_on_every_terminal(command: list[str], encoding: str, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff \xe7\x8c\xab.png"
+    Image.new("RGB", (40, 30)).save(path)
+    program = [sys.executable, "-c", "from aigc_hooks.cli.app import app; app()"]
+    done = subprocess.run(
+        [*program, *command, path], env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert b"Traceback" not in done.stderr
+    if len(command) > 1:
+        assert "\udcff 猫.png" in json.dumps(json.loads(done.stdout), ensure_ascii=False) or command[1] == "--sarif"
