@@ -13,6 +13,7 @@ from aigc_hooks.artifact import SNIFFED, Carrier, Finding, Manifest, RawLabel, R
 from aigc_hooks.carry import carried, mark_of
 from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 from aigc_hooks.implicit import exif, field, gltf, html, markdown, mesh, notebook, svg, xmp
+from aigc_hooks.implicit.bounds import opened_file
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.media import is_array, is_picture, is_tensor
 from aigc_hooks.plugins import hooks
@@ -40,8 +41,7 @@ def read_label(source: Any) -> Reading:
         OSError: The file cannot be opened.
     """
     if isinstance(source, (str, os.PathLike)):
-        # Unbuffered: readers hop from header to header, and a buffer would read ahead into the pixels each time.
-        with io.FileIO(source) as file:
+        with opened_file(source) as file:
             return read_stream(file, source)
     if is_picture(source):
         return _read_picture(source)
@@ -99,7 +99,7 @@ def carrier_of(path: Path) -> Carrier | None:
         UnsupportedCarrierError: It is known, and cannot hold the label.
         OSError: It cannot be opened.
     """
-    with path.open("rb") as file:
+    with opened_file(path) as file:
         known = known_carrier(file.read(SNIFFED), path)
     if known is not None and known.refusal:
         raise UnsupportedCarrierError(f"{path}: {known.name} cannot be labelled: {known.refusal}")

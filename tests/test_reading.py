@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import aigc_hooks
+from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.provider import Provider
 
 
@@ -100,3 +102,20 @@ def test_what_is_no_source_is_a_type_error() -> None:
 def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         aigc_hooks.read_label(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.md", "pipe.html"])
+def test_a_pipe_is_refused_and_not_waited_for(name: str, tmp_path: Path) -> None:
+    path, ours = tmp_path / name, aigc_hooks.Label(content_producer="acme", produce_id="1")
+    os.mkfifo(path)
+    calls: list[Callable[[Path], object]] = [
+        aigc_hooks.read_label,
+        aigc_hooks.check,
+        aigc_hooks.verify,
+        lambda pipe: aigc_hooks.write_label(pipe, ours),
+        lambda pipe: aigc_hooks.write_label(pipe, ours, output=tmp_path / "b.png"),
+        lambda pipe: aigc_hooks.label(pipe, producer="acme"),
+    ]
+    for call in calls:
+        with pytest.raises(UnsupportedCarrierError, match="is a pipe or a device, and no file"):
+            call(path)

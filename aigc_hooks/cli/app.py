@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 import traceback
 from enum import Enum
 from importlib.metadata import version
@@ -32,6 +34,9 @@ class _Commands(typer.core.TyperGroup):
     """Turns expected errors into a message on standard error and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # names of files may be no text, and terminals have less of it
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

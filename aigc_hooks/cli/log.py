@@ -212,10 +212,8 @@ def _print(rows: Sequence[Row], json: bool) -> None:
     from aigc_hooks.cli import tables
 
     if json:
-        import json as library
-
         for row in rows:
-            typer.echo(tables.harmless(library.dumps(row.to_dict(), ensure_ascii=False)))
+            typer.echo(tables.plain_json(row.to_dict()))
         return
     screen = tables.console()
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -65,8 +66,14 @@ def harmless(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as JSON, with Chinese text as such."""
-    typer.echo(harmless(json.dumps(value, ensure_ascii=False, indent=2)))
+    """Prints a value as JSON, with Chinese text as such; file names that are no text are escaped."""
+    typer.echo(plain_json(value, indent=2))
+
+
+def plain_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that the standard output takes, whatever encoding it has and names hold."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    return harmless(json.dumps(value, ensure_ascii=encoding not in ("utf-8", "utf8"), indent=indent))
 
 
 def verdict(reading: Reading) -> Text:

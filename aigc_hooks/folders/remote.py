@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from aigc_hooks.errors import AIGCHooksError, ConfigError
+from aigc_hooks.implicit.bounds import opened_file
 
 _PREFIX = "aigc-hooks-"
 _COPY = re.compile(rf"[^\s'\"]*/{_PREFIX}[^/\s]+/(?:labelled-)?")
@@ -117,7 +118,7 @@ def exists(location: str) -> bool:
 def opened(location: str) -> Iterator[BinaryIO]:
     """A file as a seekable stream, unbuffered where it is on this machine."""
     if not is_url(location):
-        with Path(location).open("rb", buffering=0) as file:
+        with opened_file(location) as file:
             yield cast(BinaryIO, file)
         return
     store, path = _store(location)

@@ -283,7 +283,7 @@ def _sniffed(location: str) -> tuple[bytes, bool]:
     try:
         with remote.opened(location) as stream:
             head = stream.read(_HEAD)
-    except OSError:
+    except (OSError, UnsupportedCarrierError):  # a pipe is neither read nor waited for
         return b"", False
     return head, any(carrier.sniff(head) for carrier in hooks().carriers)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from io import BytesIO
+from io import BytesIO, FileIO
 from typing import BinaryIO
 
 from aigc_hooks.artifact import Manifest, RawLabel
-from aigc_hooks.errors import CarrierError
+from aigc_hooks.errors import CarrierError, UnsupportedCarrierError
 
 MAX_TEXT = 1 << 20
 """Longest label text that is parsed, in bytes or characters: 1 MiB."""
@@ -26,6 +27,20 @@ MAX_LABELS = 100
 
 
 _HEAD_SIZE = 4096
+
+
+def opened_file(path: str | os.PathLike[str]) -> FileIO:
+    """A file on disk for reading, unbuffered: readers hop from header to header, and a buffer would read ahead.
+
+    Raises:
+        UnsupportedCarrierError: It is a pipe or a terminal, which is not waited for.
+        OSError: It cannot be opened.
+    """
+    file = FileIO(path, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    if not file.seekable():
+        file.close()
+        raise UnsupportedCarrierError(f"{os.fspath(path)} is a pipe or a device, and no file: save what it gives first")
+    return file
 
 
 class _Spent:

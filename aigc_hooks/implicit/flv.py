@@ -2,7 +2,8 @@
 
 Players take their metadata from the beginning of a file. The first hundred tags are looked at; of a script tag behind
 them nothing is known. A tag that grows moves all that follow: the sizes and the index of key frames that ``onMetaData``
-may hold are told anew.
+may hold are told anew. A label of 1,024 bytes and more, such as a signed one, is written whole; ffmpeg reads no string
+of that length there, nor what follows it in ``onMetaData``.
 """
 
 from __future__ import annotations

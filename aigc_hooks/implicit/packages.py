@@ -7,7 +7,7 @@ ZIP, and the parts decide.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from aigc_hooks.artifact import Carrier, Manifest, RawLabel
 from aigc_hooks.errors import UnsupportedCarrierError
@@ -69,13 +69,6 @@ def _is_other(head: bytes) -> bool:
     return head.startswith(SIGNATURE) and not (_is_odf(head) or _is_epub(head) or _is_ofd(head))
 
 
-def _refuse(*_: object) -> NoReturn:
-    raise UnsupportedCarrierError(
-        "an OLE file, as old Office programs and password-protected documents are, has no place for the label: save it "
-        "as DOCX, XLSX or PPTX without a password"
-    )
-
-
 _OOXML_SUFFIXES = tuple(
     f".{name}"
     for name in ("docx", "xlsx", "pptx", "docm", "xlsm", "pptm", "dotx", "xltx", "potx", "dotm", "xltm", "ppsx")
@@ -94,5 +87,13 @@ OFD = Carrier("OFD", (".ofd",), _is_ofd, reader("OFD", _walk), _write, medium="d
 OOXML = Carrier("OOXML", _OOXML_SUFFIXES, _is_other, reader("OOXML", _walk), _write, medium="document")
 """Office Open XML, and what else is a ZIP archive."""
 
-OLE = Carrier("OLE", (".doc", ".xls", ".ppt"), lambda head: head.startswith(_OLD), _refuse, _refuse, medium="document")
+OLE = Carrier(
+    "OLE",
+    (".doc", ".xls", ".ppt"),
+    lambda head: head.startswith(_OLD),
+    lambda stream: (),
+    medium="document",
+    refusal="a file of old Office programs, or a document with a password, has no place for the label: save it as "
+    "DOCX, XLSX or PPTX without a password",
+)
 """Old Office files and encrypted ones, which are refused with the way out."""

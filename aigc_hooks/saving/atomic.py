@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+_KEPT = re.compile(r"user\.|system\.posix_acl_access\Z")
+"""Extended attributes that are copied; those for programs and for security are the system's to give."""
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Opens a temporary file beside a path and puts it in the path's place when the block ends without an error.
 
-    Links are followed, and the mode of an existing file is kept.
+    Links are followed. Of an existing file its mode is kept, and as far as the system lets us its owner, access list
+    and extended attributes. It becomes another file all the same: a second hard link keeps the old content.
 
     Args:
         path: The file to write.
@@ -41,7 +46,7 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
             yield file
             file.flush()
             if exists:
-                name.chmod(stat.S_IMODE(target.stat().st_mode))
+                _make_alike(name, target)
             if durable:
                 os.fsync(file.fileno())
         name.replace(target)
@@ -49,6 +54,22 @@ def replacing(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator
         with suppress(OSError):
             name.unlink()
         raise
+
+
+def _make_alike(name: Path, target: Path) -> None:
+    """Gives a new file the owner, the mode and the attributes of the one whose place it takes."""
+    old, new = target.stat(), name.stat()
+    if hasattr(os, "chown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        for owner in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
+            with suppress(OSError):
+                os.chown(name, *owner)
+                break
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):  # a file system without them
+            for key in filter(_KEPT.match, os.listxattr(target)):
+                with suppress(OSError):
+                    os.setxattr(name, key, os.getxattr(target, key))
+    name.chmod(stat.S_IMODE(old.st_mode))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +97,26 @@ def _picture(source: Path, target: Path, params: dict[str, Any]) -> None:
             frame if frame.mode in plain or frame.has_transparency_data else frame.convert("RGB")
             for frame in file.frames
         ]
+    elif file.format not in ("TIFF", "PDF") and any(frame.mode == "CMYK" for frame in file.frames):
+        file.frames = [_on_screen(frame) for frame in file.frames]
+        file.arguments.pop("icc_profile", None)  # which is one of printing inks
     file.arguments.update(params)
     file.save("warn")
+
+
+def _on_screen(frame: Any) -> Any:
+    """A picture of printing inks in the colours of screens, by its profile where that can be used."""
+    if frame.mode != "CMYK":
+        return frame
+    from PIL import ImageCms
+
+    made = frame.convert("RGB")
+    made.info.pop("icc_profile", None)
+    if profile := frame.info.get("icc_profile"):
+        with suppress(ImageCms.PyCMSError, OSError):
+            screen = ImageCms.createProfile("sRGB")
+            made.paste(ImageCms.profileToProfile(frame, BytesIO(profile), screen, outputMode="RGB"))
+    return made
 
 
 def _sound(source: Path, target: Path, params: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from aigc_hooks.artifact import SNIFFED, Finding
 from aigc_hooks.errors import CarrierError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import front_matter, markdown
+from aigc_hooks.implicit.bounds import opened_file
 from aigc_hooks.implicit.field import parse
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
@@ -44,7 +45,7 @@ def is_text(source: Path, target: Path) -> bool:
     """
     if source.suffix.lower() not in SUFFIXES and target.suffix.lower() not in SUFFIXES:
         return False
-    with source.open("rb") as file:
+    with opened_file(source) as file:
         head = file.read(SNIFFED)
     # A page of HTML or a notebook is text as well: where the name says so, it is labelled as what it is named.
     others = [

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from aigc_hooks.artifact import SNIFFED, Carrier, Finding, Reading
 from aigc_hooks.errors import CarrierError, ForeignLabelError, LabelError, UnsupportedCarrierError
 from aigc_hooks.implicit import field, markdown
+from aigc_hooks.implicit.bounds import opened_file
 from aigc_hooks.labels import DEGREES, Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import PicturePlace, Provider
@@ -162,7 +163,7 @@ def _write(
     place: PicturePlace = "xmp",
 ) -> Label:
     """Writes a file with its label; returns the label that it holds now."""
-    with source.open("rb") as stream:
+    with BufferedReader(opened_file(source)) as stream:
         carrier = _carrier(stream, source, target)
         reading = read_label(source)
         others = check(source, reading, label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, BinaryIO
 
 from aigc_hooks.artifact import Finding
+from aigc_hooks.implicit.bounds import opened_file
 from aigc_hooks.provider import Provider, resolve
 from aigc_hooks.reading import opened, read_stream
 from aigc_hooks.security.judging import Digested, judged
@@ -43,7 +43,7 @@ def verify(
     """
     known = pinned_keys(keys) if keys is not None else keys_of(provider)
     if isinstance(source, (str, os.PathLike)):
-        with io.FileIO(source) as file:
+        with opened_file(source) as file:
             return verified(file, source, known, at)
     with opened(source) as stream:
         return verified(stream, None, known, at)

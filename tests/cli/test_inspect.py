@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,20 @@ def test_a_label_tells_a_terminal_nothing(cli: Cli, command: str, form: list[str
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(output)
     if form and command == "inspect":
         assert json.loads(output)[0]["findings"][0]["label"]["ProduceID"] == said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "command", [["inspect"], ["inspect", "--json"], ["check"], ["check", "--json"], ["check", "--sarif"]]
+)
+def test_a_name_that_is_no_text_is_told_on_every_terminal(command: list[str], encoding: str, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff \xe7\x8c\xab.png"
+    Image.new("RGB", (40, 30)).save(path)
+    program = [sys.executable, "-c", "from aigc_hooks.cli.app import app; app()"]
+    done = subprocess.run(
+        [*program, *command, path], env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert b"Traceback" not in done.stderr
+    if len(command) > 1:
+        assert "\udcff 猫.png" in json.dumps(json.loads(done.stdout), ensure_ascii=False) or command[1] == "--sarif"

@@ -206,3 +206,22 @@ def test_a_missing_folder(labelled, tmp_path: Path):
 def test_the_provider_survives_a_pickle(labelled):
     assert isinstance(labelled.info["AIGC"].provider, Provider)
     assert label(labelled, producer="acme") is labelled
+
+
+def test_owner_and_attributes_stay(labelled, open_folder: Path):
+    path = open_folder / "out.png"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    try:
+        os.setxattr(path, "user.note", b"kept")
+        noted = True
+    except OSError:  # a file system without attributes
+        noted = False
+    if os.getuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    labelled.save(path)
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert not noted or os.getxattr(path, "user.note") == b"kept"
+    assert read_label(path).conforms

@@ -172,3 +172,18 @@ def test_a_high_rate_becomes_one_that_mp3_and_aac_have(tmp_path: Path) -> None:
     soundfile.write(path, label(numpy.zeros(192_000, "f4"), rate=192_000, provider=ACME), 192_000)
     for name in ("voice.mp3", "voice.aac", "voice.m4a"):
         assert read_label(convert(path, tmp_path / name)).label == read_label(path).label
+
+
+@pytest.mark.parametrize("profile", [None, b"no profile"])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif", ".gif", ".tiff", ".jpg"])
+def test_printing_inks_become_colours_of_screens(suffix: str, profile: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    inks = label(Image.new("CMYK", (320, 240), (0, 255, 255, 0)), provider=ACME)
+    inks.save(path, quality=95, **({"icc_profile": profile} if profile else {}))
+    made = convert(path, tmp_path / f"made{suffix}")
+    assert read_label(made).label == read_label(path).label
+    with Image.open(made) as image:
+        red, green, blue = image.convert("RGB").getpixel((20, 20))
+        assert red > 200
+        assert max(green, blue) < 60
+        assert image.mode == "CMYK" or "icc_profile" not in image.info
