@@ -122,6 +122,14 @@ def test_the_row_of_a_film_tells_of_its_sound(folder: Path, provider: Provider, 
     assert any("start of the sound" in place for place in row.places)
 
 
+def test_what_a_caller_writes_meanwhile_has_its_own_row(made: Any, folder: Path, provider: Provider, sink: Any) -> None:
+    path, other = made("a.mp4"), aigc_hooks.label(sound(), rate=RATE, provider=provider)
+    aigc_hooks.label(path, provider=provider, progress=lambda _: soundfile.write(folder / "other.wav", other, RATE))
+    written = [row for row in sink.records if row.places == ("WAV file",)]
+    assert written
+    assert all(row.label == read_label(folder / "other.wav").label for row in written)
+
+
 def test_every_frame_of_an_animation_shows_its_label(made: Any, provider: Provider, sink: Any) -> None:
     path = made("a.gif")
     with Image.open(path) as image:
