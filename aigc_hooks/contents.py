@@ -10,7 +10,7 @@ from aigc_hooks.errors import UnsupportedOutputError
 from aigc_hooks.media import films_in, is_array, is_mesh, is_picture, is_samples, is_tensor
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.sound_fields import check_known, replaced, tells_rate
-from aigc_hooks.stages import passed, record, run
+from aigc_hooks.stages import passed, record, review, run
 
 _FILE = "Give a file as label(Path(…)), or its implicit label alone as write_label(path, …)"
 _ADVICE = {
@@ -77,9 +77,14 @@ def labelled_films(
     return content
 
 
-def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
-    """The settings for the label of sound that belongs to a film; None where that in the picture stands for it."""
+def beside_film(audio: Any, rate: int, provider: Provider, source: str, name: str) -> Provider | None:
+    """The settings for the label of sound that belongs to a film; None where that in the picture stands for it.
+
+    Raises:
+        ReviewRefused: A plugin refused the sound.
+    """
     if (place := provider.video.sound) == "none":
+        review(Artifact(audio, "audio", source, rate=rate), active(provider))
         passed(source, provider, f'{name}: the label in the picture stands for it (video.sound = "none")')
         return None
     return _with_sound_at(place, provider)
@@ -87,9 +92,10 @@ def beside_film(provider: Provider, source: str, name: str) -> Provider | None:
 
 def labelled_beside_film(audio: Any, rate: int | None, provider: Provider, source: str) -> tuple[Any, list[str]]:
     """Sound that goes into the file of a film, with its label, and where that is: they have one row together."""
-    if (place := provider.video.sound) == "none":
-        return audio, []
     artifact = Artifact(audio, "audio", source, rate=rate)
+    if (place := provider.video.sound) == "none":
+        review(artifact, provider)
+        return audio, []
     run(artifact, active(_with_sound_at(place, provider)), recorded=True)
     return artifact.content, [f"{each} of the sound" for each in artifact.places if each != "memory"]
 

@@ -118,8 +118,12 @@ class Evidence:
         return all(sample.conforms for sample in self.samples)
 
     def settings(self) -> dict[str, str]:
-        """The settings as configured, by their dotted names. Secrets and folders of this machine stay out."""
-        return dict(_flat(self.provider.model_dump(exclude=_UNSHOWN), ""))
+        """The settings as configured, by their dotted names. Secrets and folders of this machine stay out.
+
+        So do those of signatures where there are none.
+        """
+        unsigned = {} if self.provider.security.signs else {"security": True}
+        return dict(_flat(self.provider.model_dump(exclude=_UNSHOWN | unsigned), ""))
 
     def blocks(self) -> Iterator[Block]:
         """The document, part by part."""

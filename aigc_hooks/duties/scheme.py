@@ -9,6 +9,7 @@ from aigc_hooks.explicit import voice
 from aigc_hooks.explicit.text import sign_of
 from aigc_hooks.labels import FIELD_NAME
 from aigc_hooks.provider import Provider
+from aigc_hooks.security.algorithms import ALGORITHMS, GUIDE
 from aigc_hooks.styles import ImageStyle
 
 STANDARD = EDITION.standard
@@ -144,13 +145,27 @@ def _scene(provider: Provider) -> Rule:
 def _implicit(provider: Provider) -> Rule:
     chinese = {"producer": "首次写入时与制作要素相同", "empty": "首次写入时为空"}[provider.propagator]
     english = {"producer": "at first those of the producer", "empty": "at first empty"}[provider.propagator]
+    signed = _signed(provider)
     return Rule(
         "implicit",
         "隐式标识 Implicit label",
         f"在文件元数据的扩展字段 {FIELD_NAME} 中写入：生成合成标签（Label=1）、服务提供者（ContentProducer="
         f"{provider.producer}）、内容制作编号（ProduceID，每项内容唯一）；传播要素{chinese}（{STANDARD} 附录E）。"
-        "标识不含用户的个人信息和输入内容。",
+        f"{signed[0]}标识不含用户的个人信息和输入内容。",
         f"In the extended metadata field {FIELD_NAME} of the file: Label=1, ContentProducer={provider.producer}, and "
         f"ProduceID, a number of its own for each piece of content; the propagator's elements are {english} "
-        f"({STANDARD}, Annex E). It holds neither personal data of users nor what they put in.",
+        f"({STANDARD}, Annex E). {signed[1]}It holds neither personal data of users nor what they put in.",
+    )
+
+
+def _signed(provider: Provider) -> tuple[str, str]:
+    """What the first reserved element holds of a provider that signs, in Chinese and English."""
+    if not provider.security.signs:
+        return "", ""
+    algorithm = ALGORITHMS[provider.security.algorithm]
+    how = f"{algorithm.title}, TC260-PG-202511A" if algorithm.profile == GUIDE else algorithm.title
+    content = ("及文件内容", " and of the content") if provider.security.content else ("", "")
+    return (
+        f"预留字段1（ReservedCode1）中写入对上述制作要素{content[0]}的数字签名（{how.replace(', ', '，')}）。",
+        f"ReservedCode1 holds a signature of the producer's elements{content[1]} ({how}). ",
     )

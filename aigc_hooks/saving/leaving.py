@@ -52,6 +52,6 @@ def recorded(label: Label) -> None:
         labels.append(label)
 
 
-def is_leaving() -> bool:
-    """Whether what is written now has its row by other means."""
-    return _recorded.get() is not None
+def is_recorded(label: Label) -> bool:
+    """Whether the output that is leaving, if one is, has this label and its row."""
+    return any(known.produce_id == label.produce_id for known in _recorded.get() or ())

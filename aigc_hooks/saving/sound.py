@@ -19,7 +19,7 @@ from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.reading import read_label, read_stream
 from aigc_hooks.saving.atomic import replacing
-from aigc_hooks.saving.leaving import is_leaving
+from aigc_hooks.saving.leaving import is_recorded
 from aigc_hooks.saving.writing import write_label
 from aigc_hooks.security.signing import bound, unbound
 
@@ -54,7 +54,7 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
         _rewrite(file, label)
     if path is not None or (file.readable() and file.seekable()):
         _check(file, path, label)
-    if not is_leaving():
+    if not is_recorded(label):
         record = AuditRecord.now("labelled", modality, source="save", label=label, places=[f"{form} file"])
         hooks(provider).audit(record, provider)
 

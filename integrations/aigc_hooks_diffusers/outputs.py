@@ -255,7 +255,7 @@ class Release:
             self.refuse(name, "nothing tells the rate of this sound, and a label is sound of the same rate")
             return value
         self.labelled = True
-        provider = beside_film(self.provider, self.source, name) if self.film else self.provider
+        provider = beside_film(value, rate, self.provider, self.source, name) if self.film else self.provider
         if provider is None:
             return value
         return labelled_sound(value, provider, self.source, rate)

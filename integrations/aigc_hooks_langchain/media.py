@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,8 @@ def _picture(data: bytes, kind: str, provider: Provider, source: str) -> bytes:
         _refuse(kind, provider, source, "which cannot be labelled by this version")
         return data
     with tempfile.TemporaryDirectory(prefix="aigc-hooks-") as folder:
-        path = Path(folder, "picture")  # its format is told by its content
+        # The record names it by who made it; its format is told by its content.
+        path = Path(folder, re.sub(r"\W+", "-", source)[:80] or "picture")
         path.write_bytes(data)
         label(path, provider=provider)
         return path.read_bytes()

@@ -13,6 +13,7 @@ from aigc_hooks.cli import samples
 from aigc_hooks.duties import evidence, scheme, service
 from aigc_hooks.duties.agreement import agreement
 from aigc_hooks.explicit.lettering import SHIPPED_FONT
+from aigc_hooks.security.algorithms import ALGORITHMS
 
 WORDY: dict[str, Any] = {"producer": "001191110102MACQD9K64010000", "wording": "本作品由人工智能生成"}
 
@@ -49,6 +50,30 @@ def test_it_follows_the_settings(language: Any) -> None:
     assert ("短长 短短" if language == "zh" else "short-long, short-short") in rhythm
 
 
+def signing(algorithm: str, **settings: Any) -> Provider:
+    return Provider(producer="acme", security={"key": "key.pem", "algorithm": algorithm, **settings})
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_it_tells_of_signatures_where_there_are_any(algorithm: str) -> None:
+    by = signing(algorithm)
+    title = ALGORITHMS[algorithm].title
+    assert f"及文件内容的数字签名（{title}" in agreement(by, "zh")
+    assert ("TC260-PG-202511A" in agreement(by)) == (algorithm in ("sm2", "rsa"))
+    assert "文件内容" not in agreement(signing(algorithm, content=False), "zh")
+    assert f"elements and of the content ({title}" in agreement(by, "en")
+    made = evidence.Evidence(by, "2026-01-01", (), "").settings()
+    assert made["security.algorithm"] == algorithm
+    assert "security.key" not in made
+
+
+def test_it_tells_of_no_signature_where_there_is_none() -> None:
+    by = Provider(producer="acme")
+    assert "签名" not in agreement(by)
+    assert "ReservedCode1" not in agreement(by)
+    assert not [name for name in evidence.Evidence(by, "2026-01-01", (), "").settings() if "security" in name]
+
+
 def test_every_place_of_a_label_has_its_words() -> None:
     positions = {
         position
@@ -61,6 +86,7 @@ def test_every_place_of_a_label_has_its_words() -> None:
 def test_the_shipped_font_has_all_characters_of_the_papers() -> None:
     known = set(TTFont(SHIPPED_FONT).getBestCmap())
     texts = [agreement(Provider(producer="acme")), agreement(Provider(producer="acme", audio=AudioStyle(kind="voice")))]
+    texts += [agreement(signing(name)) for name in ALGORITHMS]
     texts += [f"{chinese}{english}" for chinese, english in scheme.RULES]
     texts += [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (evidence, samples, service)]
     assert {

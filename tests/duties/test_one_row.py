@@ -122,6 +122,14 @@ def test_the_row_of_a_film_tells_of_its_sound(folder: Path, provider: Provider, 
     assert any("start of the sound" in place for place in row.places)
 
 
+def test_what_a_caller_writes_meanwhile_has_its_own_row(made: Any, folder: Path, provider: Provider, sink: Any) -> None:
+    path, other = made("a.mp4"), aigc_hooks.label(sound(), rate=RATE, provider=provider)
+    aigc_hooks.label(path, provider=provider, progress=lambda _: soundfile.write(folder / "other.wav", other, RATE))
+    written = [row for row in sink.records if row.places == ("WAV file",)]
+    assert written
+    assert all(row.label == read_label(folder / "other.wav").label for row in written)
+
+
 def test_every_frame_of_an_animation_shows_its_label(made: Any, provider: Provider, sink: Any) -> None:
     path = made("a.gif")
     with Image.open(path) as image:
@@ -203,3 +211,20 @@ def test_an_exempted_file_that_could_not_be_written_is_told_of(
     with pytest.raises(OSError, match="No space left"), aigc_hooks.exempt(user="u", agreement="a", reason="print"):
         aigc_hooks.label(path, provider=provider)
     _told(sink, "exempted")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "opus"])
+def test_a_file_keeps_its_number_though_the_same_sound_got_another(
+    suffix: str, folder: Path, provider: Provider, sink: Any
+) -> None:
+    paths, samples = [folder / f"{name}.{suffix}" for name in "ab"], sound()
+    form = {"format": "OGG", "subtype": "OPUS"} if suffix == "opus" else {}
+    for path in paths:
+        soundfile.write(path, samples, RATE, **form)
+        aigc_hooks.label(path, provider=provider)
+    before = [read_label(path).label for path in paths]
+    assert before[0] != before[1]
+    for path in paths:
+        aigc_hooks.label(path, provider=provider)
+    assert [read_label(path).label for path in paths] == before
+    assert [row.label for row in sink.records] == before * 2

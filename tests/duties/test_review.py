@@ -237,3 +237,20 @@ def test_a_file_that_gets_its_implicit_label_alone(tmp_path: Path, installed: An
     assert sink.outcomes() == ["refused", "refused"]
     page.write_bytes(given.replace(b"bomb", b"bird"))
     assert aigc_hooks.read_label(label_metadata(page, None, FORGIVING)).conforms
+
+
+@pytest.mark.parametrize("place", ["none", "end"])
+def test_the_sound_of_a_film_is_reviewed_whether_it_is_labelled_or_not(
+    place: str, tmp_path: Path, installed: Any, sink: Any
+) -> None:
+    installed(
+        "sound",
+        "from aigc_hooks import hookimpl\n\n\n@hookimpl\ndef aigc_review(artifact):\n"
+        '    return "such a voice" if artifact is not None and artifact.modality == "audio" else None\n',
+    )
+    by = FORGIVING.model_copy(update={"video": FORGIVING.video.model_copy(update={"sound": place})})
+    frames, sound = [Image.new("RGB", (96, 96))] * 4, numpy.zeros(24_000, numpy.float32)
+    with pytest.raises(ReviewRefused, match="such a voice"):
+        aigc_hooks.save(frames, tmp_path / "a.mp4", fps=4, audio=sound, rate=24_000, provider=by)
+    assert sink.outcomes() == ["refused"]
+    assert list(tmp_path.glob("*.mp4")) == []

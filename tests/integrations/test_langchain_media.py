@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,11 @@ def test_a_picture_that_c2pa_has_signed_is_treated_as_a_file_is(suffix: str) -> 
     with pytest.warns(UserWarning, match=r'on_signed_content = "warn"'):
         answer = wrap(Scripted(script=[message]), provider=on_purpose).invoke("a cat")
     assert read_label(base64.b64decode(answer.content[0]["base64"])).label is not None
+
+
+def test_the_record_tells_which_model_made_a_picture(caplog: pytest.LogCaptureFixture) -> None:
+    message = AIMessage([{"type": "image", "base64": encoded(), "mime_type": "image/png"}])
+    with caplog.at_level("INFO", "aigc_hooks.audit"):
+        wrap(Scripted(script=[message]), provider=ACME).invoke("a cat")
+    rows = [json.loads(line.getMessage()) for line in caplog.records if line.name == "aigc_hooks.audit"]
+    assert [(row["modality"], row["source"]) for row in rows if row["outcome"] == "labelled"] == [("image", "Scripted")]
