@@ -13,7 +13,6 @@ forked since.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import threading
@@ -289,27 +288,20 @@ def _small(frame: Any) -> Any:
         plain = frame if frame.mode in ("RGB", "L") else frame.convert("RGB")
         small = plain.resize((_SIDE, _SIDE), Image.Resampling.BOX).convert("RGB")
         return numpy.asarray(small, numpy.float32).mean(axis=-1)
-    white = _white(frame)
-    axis, (height, width) = channel_axis(frame), _size(frame)
-    values = host(frame.detach() if is_tensor(frame) else frame)
-    planes: Any = numpy.asarray(values.float().cpu() if is_tensor(values) else values)
-    planes = numpy.moveaxis(planes, axis, 0) if axis is not None else planes[None]
-    planes = planes[: len(planes) - (len(planes) in (2, 4))].astype(numpy.float32, order="C", copy=False)
-    if white == 1.0 and float(planes.min()) < _DARKEST:
-        planes, white = planes + 1, 2.0
-    with numpy.errstate(all="ignore"):  # a frame may hold what is no number
-        narrow = (_shares(height) @ planes).mean(axis=0) @ _shares(width).T
-    return narrow * numpy.float32(255 / white)
-
-
-@functools.lru_cache(maxsize=32)
-def _shares(side: int) -> Any:
-    """How much each pixel along a side counts for each value of a small picture, (_SIDE, side)."""
-    import numpy
-
-    edges, pixels = numpy.linspace(0, side, _SIDE + 1)[:, None], numpy.arange(side)
-    overlap = numpy.minimum(edges[1:], pixels + 1) - numpy.maximum(edges[:-1], pixels)
-    return (overlap.clip(0) * (_SIDE / side)).astype(numpy.float32)
+    white, axis = _white(frame), channel_axis(frame)
+    values: Any = host(frame.detach() if is_tensor(frame) else frame)
+    values = numpy.asarray(values.float().cpu() if is_tensor(values) else values)
+    if axis is not None:
+        planes = numpy.moveaxis(values, axis, 0)
+        colours = planes[: len(planes) - (len(planes) in (2, 4))]
+        values = numpy.ascontiguousarray(colours, numpy.float32).mean(axis=0)
+    if white == 1.0 and float(values.min()) < _DARKEST:
+        values, white = values + 1, 2.0
+    # Not by multiplying matrices, which wakes threads and waits for them; nor by ``fromarray``, which asks in turn.
+    plane = numpy.ascontiguousarray(values, numpy.float32)
+    sheet = Image.frombuffer("F", plane.shape[::-1], plane, "raw", "F", 0, 1)
+    small = numpy.asarray(sheet.resize((_SIDE, _SIDE), Image.Resampling.BOX))
+    return small * numpy.float32(255 / white)
 
 
 def _white(film: Any) -> float:

@@ -65,7 +65,7 @@ def _film(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _film_by_opencv(
     original: Callable[..., Any], video_frames: Any, output_video_path: str | None = None, fps: int = 10
 ) -> Any:
-    """What ``export_to_video`` does without imageio: OpenCV's writer cannot be taught, and so its caller is."""
+    """What ``export_to_video`` does without imageio: it leaves OpenCV's writer to go, where an error would be lost."""
     import numpy
     from PIL import Image
 
@@ -80,7 +80,8 @@ def _film_by_opencv(
     ]
     if export.found is None:
         return original(video_frames, output_video_path, fps)
-    result = original([Image.fromarray(frame) for frame in frames], output_video_path, fps)
+    with video.resting():
+        result = original([Image.fromarray(frame) for frame in frames], output_video_path, fps)
     export.finish()
     return result
 

@@ -2,8 +2,9 @@
 
 The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
 lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, PyAV, which its
-``encode_video`` uses (``saving.exports`` sees to the two themselves), and Pillow's ``fromarray``, with which others
-write GIFs: each when it is loaded, and each at a place that also reaches scripts that imported the function before.
+``encode_video`` uses (``saving.exports`` sees to the two themselves), OpenCV (``saving.opencv``), and Pillow's
+``fromarray``, with which others write GIFs: each when it is loaded, and each at a place that also reaches scripts that
+imported the function before.
 What comes first in a file shows the label for the seconds that the style asks for, at the rate of that file: frames
 that do not are drawn on as they are written. The implicit label follows when the file is closed, and is read back.
 """
@@ -49,6 +50,11 @@ def resting() -> Iterator[None]:
         yield
     finally:
         _resting.reset(token)
+
+
+def is_resting() -> bool:
+    """Whether films are written as they are."""
+    return _resting.get()
 
 
 @contextlib.contextmanager
@@ -296,8 +302,10 @@ _TEACHERS: dict[str, Callable[[Any], None]] = {
 
 def install() -> None:
     """Teaches the writers that are loaded, and those that will be."""
+    from aigc_hooks.saving import opencv
+
     pictures.install()
-    teaching.install(_TEACHERS)
+    teaching.install({**_TEACHERS, "cv2": opencv.teach})
 
 
 def _forked() -> None:
