@@ -11,8 +11,10 @@ that do not are drawn on as they are written. The implicit label follows when th
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
+import gc
 import os
 import threading
 import warnings
@@ -272,6 +274,16 @@ def _pyav_close(original: Callable[..., Any], self: Any) -> Any:
 
 def _pyav_del(self: Any) -> None:
     self.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    """At exit: a container that goes later could not be labelled any more. They are found by the collector's list."""
+    left = set(_exports)
+    with contextlib.ExitStack() as all_of_them:
+        for known in gc.get_objects() if left else ():
+            if id(known) in left:
+                all_of_them.callback(known.close)
 
 
 # Pillow
