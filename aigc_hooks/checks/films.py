@@ -25,7 +25,9 @@ def judge(path: Path, provider: Provider | None) -> list[Check]:
         provider: Whose label is looked for, before that of the default settings; None for the latter only.
     """
     try:
-        found, until, ended = opening(path, pictures.styles(as_picture(provider) if provider else None), LEAST_SECONDS)
+        own = as_picture(provider) if provider else None
+        looks = pictures.styles(own, as_picture(pictures.DEFAULTS))
+        found, until, ended = opening(path, looks, LEAST_SECONDS)
     except AIGCHooksError as error:
         return every(RULES, "unknown", f"the film cannot be decoded here: {error}")
     if found is None:

@@ -71,9 +71,12 @@ def _shown(image: Image.Image, styles: list[Provider]) -> Provider | None:
     return next((style for style in styles if picture.shows_label(image, style)), None)
 
 
-def styles(provider: Provider | None) -> list[Provider]:
-    """Every look that the label may have, the likeliest first."""
-    known = Provider(producer="check")
+DEFAULTS = Provider(producer="check")
+"""The label as it is without settings."""
+
+
+def styles(provider: Provider | None, known: Provider = DEFAULTS) -> list[Provider]:
+    """Every look that the label may have, the likeliest first: the provider's own, and that of the defaults."""
     found = []
     for settings in filter(None, (provider, known)):
         # The faintest plate that is legible is enough, whatever the settings say.

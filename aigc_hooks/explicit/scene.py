@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Iterable
 from html import escape
 from struct import pack
 from typing import Any
@@ -24,6 +25,15 @@ _SIDE = 2048
 
 _DISTANCE = 1.0
 _ON_TOP = 2147483647
+# What fills the window of a page, around the label.
+_FRAME = (
+    "all:initial",
+    "position:fixed",
+    "inset:0",
+    "container-type:size",
+    f"z-index:{_ON_TOP}",
+    "pointer-events:none",
+)
 
 
 class SceneLabel:
@@ -85,14 +95,14 @@ class SceneLabel:
         Returns:
             HTML that needs no script, style sheet or file.
         """
-        mark, unit = stencil(_SIDE, _SIDE, self._provider), "cqmin" if inside else "vmin"
+        mark, unit = stencil(_SIDE, _SIDE, self._provider), "cqmin"
         left, top, right, bottom = mark.box
         share = 100 / _SIDE
         position = self._provider.image.position
         # Pages have rules for pictures, such as "max-height", or "opacity:0" until a script has seen them.
         rules = [
             "all:initial",
-            f"position:{'absolute' if inside else 'fixed'}",
+            "position:absolute",
             f"width:{(right - left) * share:.4f}{unit}",
             f"height:{(bottom - top) * share:.4f}{unit}",
             f"z-index:{_ON_TOP}",
@@ -113,10 +123,12 @@ class SceneLabel:
         if moves:
             rules.append(f"transform:{' '.join(moves)}")
         data = base64.b64encode(_png(mark)).decode()
-        return (
+        image = (
             f'<img role="note" alt="{escape(self.wording, quote=True)}" src="data:image/png;base64,{data}" '
-            f'style="{";".join(f"{rule}!important" for rule in rules)}">'
+            f'style="{_important(rules)}">'
         )
+        # Shares of a frame that fills the window, and not of the window: a page that sets zoom shrinks those.
+        return image if inside else f'<div style="{_important(_FRAME)}">{image}</div>'
 
     def plane(self, *, field_of_view: float = math.pi / 3, aspect: float = 16 / 9) -> bytes:
         """The label as a plane to hang before a camera: its child, it stands at the edge of what the camera sees.
@@ -133,6 +145,10 @@ class SceneLabel:
         """
         glb = Glb()
         return glb.to_bytes([hang(glb, self._provider, field_of_view, aspect)])
+
+
+def _important(rules: Iterable[str]) -> str:
+    return ";".join(f"{rule}!important" for rule in rules)
 
 
 def hang(glb: Glb, provider: Provider, field_of_view: float, aspect: float) -> int:

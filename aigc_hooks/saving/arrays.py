@@ -51,12 +51,11 @@ def _pillow_from(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
 
 
 def _teach_opencv(module: Any) -> None:
-    for name in ("imwrite", "imwritemulti", "imwriteanimation"):
-        if hasattr(module, name):  # the last came with version 4.11
-            teaching.lay(module, name, _opencv_write)
-    for name in ("imencode", "imencodemulti", "imencodeanimation"):
-        if hasattr(module, name):
-            teaching.lay(module, name, _opencv_encode)
+    for begin, seam in (("imwrite", _opencv_write), ("imencode", _opencv_encode)):
+        for name in (begin, f"{begin}multi", f"{begin}animation"):  # the last came with version 4.11
+            if (plain := getattr(module, name, None)) is not None:
+                teaching.lay(module, name, seam)
+                teaching.hand_out(name, plain, getattr(module, name))
 
 
 def _opencv_write(original: Callable[..., Any], filename: Any, img: Any, *args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 from aigc_hooks.carry import mark_of
 from aigc_hooks.media import is_picture, pictures_in
-from aigc_hooks.saving import moviepy_films, scenes, teaching, video
+from aigc_hooks.saving import moviepy_films, opencv, scenes, teaching, video
 
 _MODULE = "diffusers.utils.export_utils"
 _ORIGINAL = "__aigc_hooks_original__"
@@ -24,7 +24,7 @@ _ORIGINAL = "__aigc_hooks_original__"
 def install() -> None:
     """Teaches the exporters if they are loaded, or once they are, and the writers of films below them."""
     video.install()
-    teaching.install({_MODULE: _teach, **moviepy_films.TEACHERS})
+    teaching.install({_MODULE: _teach, "cv2": opencv.teach, **moviepy_films.TEACHERS})
 
 
 def _teach(module: Any) -> None:
@@ -65,7 +65,7 @@ def _film(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _film_by_opencv(
     original: Callable[..., Any], video_frames: Any, output_video_path: str | None = None, fps: int = 10
 ) -> Any:
-    """What ``export_to_video`` does without imageio: OpenCV's writer cannot be taught, and so its caller is."""
+    """What ``export_to_video`` does without imageio: it leaves OpenCV's writer to go, where an error would be lost."""
     import numpy
     from PIL import Image
 
@@ -80,7 +80,8 @@ def _film_by_opencv(
     ]
     if export.found is None:
         return original(video_frames, output_video_path, fps)
-    result = original([Image.fromarray(frame) for frame in frames], output_video_path, fps)
+    with video.resting():
+        result = original([Image.fromarray(frame) for frame in frames], output_video_path, fps)
     export.finish()
     return result
 

@@ -197,11 +197,14 @@ def written_by_scipy(*args: Any, **kwargs: Any) -> Any:
 
 # When they are loaded
 
-_TEACHERS: dict[str, Callable[[Any], None]] = {
-    "wave": _teach_wave,
-    "soundfile": _teach_soundfile,
-    "scipy.io.wavfile": _teach_scipy,
-    "IPython.lib.display": _teach_ipython,
+Teachers = Mapping[str, Callable[[Any], None]]
+"""What teaches a module, by its name."""
+
+_TEACHERS: dict[str, list[Callable[[Any], None]]] = {
+    "wave": [_teach_wave],
+    "soundfile": [_teach_soundfile],
+    "scipy.io.wavfile": [_teach_scipy],
+    "IPython.lib.display": [_teach_ipython],
 }
 
 
@@ -217,6 +220,14 @@ def lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
 
     setattr(replacement, _ORIGINAL, plain)
     setattr(owner, name, replacement)
+
+
+def hand_out(name: str, plain: Any, taught: Any) -> None:
+    """Puts what is taught in the place of the plain one, in every module that has that by its own name."""
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        if names.get(name) is plain:
+            names[name] = taught
 
 
 class _Teacher(importlib.abc.MetaPathFinder):
@@ -240,7 +251,7 @@ class _Teacher(importlib.abc.MetaPathFinder):
 
         def exec_module(module: Any) -> None:
             execute(module)
-            _TEACHERS[name](module)
+            _teach(module, name)
 
         loader.exec_module = exec_module
 
@@ -248,11 +259,18 @@ class _Teacher(importlib.abc.MetaPathFinder):
 _teacher = _Teacher()
 
 
-def install(teachers: Mapping[str, Callable[[Any], None]] = MappingProxyType({})) -> None:
+def install(teachers: Teachers = MappingProxyType({})) -> None:
     """Teaches the savers that are loaded, and those that will be; of sound, and what ``teachers`` names besides."""
-    _TEACHERS.update(teachers)
-    for name, teach in _TEACHERS.items():
+    for name, teach in teachers.items():
+        if teach not in (known := _TEACHERS.setdefault(name, [])):
+            known.append(teach)
+    for name in _TEACHERS:
         if name in sys.modules:
-            teach(sys.modules[name])
+            _teach(sys.modules[name], name)
     if not any(type(finder).__name__ == "_Teacher" for finder in sys.meta_path):
         sys.meta_path.insert(0, _teacher)
+
+
+def _teach(module: Any, name: str) -> None:
+    for teach in _TEACHERS[name]:
+        teach(module)

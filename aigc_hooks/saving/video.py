@@ -2,15 +2,18 @@
 
 The frames tell whether they are labelled (``aigc_hooks.films``), so that it does not matter what a script did with its
 lists and arrays. Taught are imageio's ffmpeg writer, which diffusers' ``export_to_video`` uses, and PyAV, which its
-``encode_video`` uses (``saving.exports`` sees to the two themselves; ``saving.arrays`` to frames that become images, as
-those of GIFs do): each when it is loaded, and at a place that also reaches scripts that imported the function before.
+``encode_video`` uses (``saving.exports`` sees to the two themselves, ``saving.opencv`` and ``saving.moviepy_films`` to
+the writers of these, ``saving.arrays`` to frames that become images, as those of GIFs do): each when it is loaded, and
+at a place that also reaches scripts that imported the function before.
 What comes first in a file shows the label for the seconds that the style asks for, at the rate of that file: frames
 that do not are drawn on as they are written. The implicit label follows when the file is closed, and is read back.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -44,6 +47,11 @@ def resting() -> Iterator[None]:
         yield
     finally:
         _resting.reset(token)
+
+
+def is_resting() -> bool:
+    """Whether films are written as they are."""
+    return _resting.get()
 
 
 @contextlib.contextmanager
@@ -261,6 +269,16 @@ def _pyav_close(original: Callable[..., Any], self: Any) -> Any:
 
 def _pyav_del(self: Any) -> None:
     self.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    """At exit: a container that goes later could not be labelled any more. They are found by the collector's list."""
+    left = set(_exports)
+    with contextlib.ExitStack() as all_of_them:
+        for known in gc.get_objects() if left else ():
+            if id(known) in left:
+                all_of_them.callback(known.close)
 
 
 _TEACHERS: dict[str, Callable[[Any], None]] = {

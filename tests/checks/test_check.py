@@ -427,6 +427,16 @@ def test_films_that_show_the_label(name: str, tmp_path: Path, command: Callable[
     assert check(other)["V-04"].reason == "it is at the top-left"
 
 
+@pytest.mark.parametrize("size", ["320x180", "180x320", "640x360"])
+def test_films_whose_sides_are_no_multiple_of_a_block(size: str, tmp_path: Path, command: Callable[..., bytes]) -> None:
+    path = tmp_path / "film.mp4"
+    command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=10:d=0.5", "-c:v", "libx264", path)
+    label(path, provider=Provider(producer="acme"))
+    for provider in (None, Provider(producer="acme")):
+        report = check(path, provider=provider)
+        assert {report[id].status for id in ("W-01", "V-01", "V-02", "V-03", "V-04")} == {"pass"}
+
+
 def test_a_film_that_loses_its_label_too_early(tmp_path: Path, command: Callable[..., bytes]) -> None:
     bare = made_by_ffmpeg(tmp_path / "a.mp4", command)
     path = aigc_hooks.label(bare, output=tmp_path / "b.mp4", producer="acme")

@@ -81,6 +81,12 @@ def test_in_a_browser_of_any_size(shot: Callable[..., Any], size: tuple[int, int
     seen(picture, (picture.shape[1], picture.shape[0]))
 
 
+@pytest.mark.parametrize("zoom", ["html{zoom:0.5}", "body{zoom:0.7}", "body{zoom:1.5}"])
+def test_a_page_that_is_zoomed(shot: Callable[..., Any], zoom: str) -> None:
+    picture = shot(f"<style>{zoom}</style>{SceneLabel(provider=ACME).html()}", (900, 700))
+    seen(picture, (picture.shape[1], picture.shape[0]))
+
+
 def test_in_a_browser_it_stays_where_the_page_is_scrolled(command: Callable[..., bytes], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(PAGE.format(body=SceneLabel(provider=ACME).html(), script=TELL), encoding="utf-8")

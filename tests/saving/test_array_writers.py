@@ -257,14 +257,16 @@ def test_opencv_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_opencv_is_taught_when_it_is_loaded_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["import numpy", "from cv2 import imwrite"])
+def test_opencv_is_taught_when_it_is_loaded_later_or_earlier(first: str, tmp_path: Path) -> None:
     script = (
+        f"{first}\n"
         "import sys, numpy, aigc_hooks\n"
         "picture = numpy.random.default_rng(0).random((96, 96, 3)).astype('float32')\n"
         "aigc_hooks.label(picture, provider=aigc_hooks.Provider(producer='acme'))\n"
-        "assert 'cv2' not in sys.modules\n"
-        "import cv2\n"
-        "cv2.imwrite('a.png', (picture * 255).round().astype('uint8'))\n"
+        f"assert ('cv2' in sys.modules) == {'cv2' in first}\n"
+        f"{'' if 'cv2' in first else 'from cv2 import imwrite'}\n"
+        "imwrite('a.png', (picture * 255).round().astype('uint8'))\n"
         "assert aigc_hooks.read_label('a.png').conforms\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
