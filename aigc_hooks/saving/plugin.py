@@ -151,9 +151,9 @@ def aigc_write_metadata(artifact: Artifact, label: Label, provider: Provider) ->
         return  # it is on its way to its file
     if artifact.modality == "audio":
         if artifact.rate:
-            from aigc_hooks.saving import teaching, torch_sound
+            from aigc_hooks.saving import pydub_sound, teaching, torch_sound
 
-            teaching.install(torch_sound.TEACHERS)
+            teaching.install({**torch_sound.TEACHERS, **pydub_sound.TEACHERS})
             bare = artifact.exemption is not None and not artifact.visible
             sounds.remember(artifact.content, int(artifact.rate), label, provider, bare=bare)
             _place(artifact, "memory")

@@ -8,6 +8,7 @@ loaded, and each at a place that also reaches scripts that imported the function
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
@@ -15,7 +16,8 @@ import inspect
 import io
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +33,19 @@ _SECONDS = 12
 _ORIGINAL = "__aigc_hooks_original__"
 # Containers of soundfile that hold the label.
 _HOLDING = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
+
+
+_resting: ContextVar[bool] = ContextVar("aigc_hooks_sound_resting", default=False)
+
+
+@contextlib.contextmanager
+def resting() -> Iterator[None]:
+    """While it lasts, WAV files are written as they are: they are on their way to another form, which is labelled."""
+    token = _resting.set(True)
+    try:
+        yield
+    finally:
+        _resting.reset(token)
 
 
 class _Written:
@@ -74,6 +89,8 @@ def _teach_wave(module: Any) -> None:
 
 def _wave_frames(original: Callable[..., Any], self: Any, data: Any) -> Any:
     result = original(self, data)
+    if _resting.get():
+        return result
     written = vars(self).setdefault("_aigc_hooks", _Written())
     if (samples := _pcm(data, self.getsampwidth(), self.getnchannels())) is not None:
         written.take(samples, self.getframerate())
