@@ -107,10 +107,16 @@ def _at(film: Any, places: tuple[Any, Any], darkest: float) -> tuple[Any, float]
     if is_tensor(film):
         film = host(film.detach())
     few = film[(..., *places, slice(None)) if axis == -1 else (..., *places)]
-    values: Any = numpy.asarray(few.float().cpu() if is_tensor(few) else few, numpy.float32)
-    if axis is not None and values.ndim > 3:
-        colours = values.shape[axis] - (values.shape[axis] in (2, 4))
-        values = _brightness(values, colours) if axis == -1 else values[:, :colours].mean(axis=1)
+    few = few.float().cpu().numpy() if is_tensor(few) else few
+    if axis is not None and few.ndim > 3:
+        planes = numpy.moveaxis(few, axis, 0)
+        values: Any = planes[0].astype(numpy.float32)
+        colours = len(planes) - (len(planes) in (2, 4))
+        for plane in planes[1:colours]:  # one after the other: a batch of pictures may be large
+            values += plane
+        values /= colours
+    else:
+        values = few.astype(numpy.float32)
     if white == 1.0 and float(values.min()) < darkest:
         return values + 1, 2.0
     return values, white
