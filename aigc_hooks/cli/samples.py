@@ -64,7 +64,9 @@ def _made(kind: _Kind, folder: Path, provider: Provider) -> Sample:
     for each in (path, shot):
         each.parent.mkdir(exist_ok=True)
         each.unlink(missing_ok=True)
-    kind.make(path, provider).save(shot, "PNG")
+    shown = kind.make(path, provider)
+    shown.info.clear()  # a look at content is another file, with a label of its own
+    shown.save(shot, "PNG")
     label_metadata(shot, None, provider)
     name = path.relative_to(folder).as_posix()
     return Sample(
