@@ -61,7 +61,7 @@ def of_pictures(frames: Sequence[Any]) -> Any:
         small = frame.resize((POINTS, POINTS), 0)
         sheet.paste(_coloured(small), (0, POINTS * number))
     values = numpy.frombuffer(sheet.tobytes(), numpy.uint8).reshape(len(frames), POINTS * POINTS, 3)
-    return _brightness(values.astype(numpy.float32), 3) - numpy.float32(127.5)
+    return _brightness(values) - numpy.float32(127.5)
 
 
 def of_film(film: Any) -> Any:
@@ -88,7 +88,7 @@ def small(frame: Any) -> Any:
 
     if is_picture(frame):
         near = frame.resize([len(range(side)[_every(side)]) for side in frame.size], 0)
-        plane, white = _brightness(numpy.asarray(_coloured(near), numpy.float32), 3), 255.0
+        plane, white = _brightness(numpy.asarray(_coloured(near))), 255.0
     else:
         height, width = size(frame)
         films, white = _at(frame[None], (_every(height), _every(width)), _DARKEST_OF_AREAS)
@@ -130,11 +130,11 @@ def _coloured(picture: Any) -> Any:
     return picture.convert("RGB")
 
 
-def _brightness(values: Any, colours: int) -> Any:
-    """The mean of the first channels, which are last in the array."""
+def _brightness(values: Any) -> Any:
+    """The mean of three channels, which are last in the array."""
     import numpy
 
-    return values[..., :colours] @ numpy.full(colours, 1 / colours, numpy.float32)
+    return values.astype(numpy.float32) @ numpy.full(3, 1 / 3, numpy.float32)
 
 
 def _places(side: int) -> Any:

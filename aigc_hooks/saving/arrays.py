@@ -53,8 +53,8 @@ def _pillow_from(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
 def _teach_opencv(module: Any) -> None:
     for begin, seam in (("imwrite", _opencv_write), ("imencode", _opencv_encode)):
         for name in (begin, f"{begin}multi", f"{begin}animation"):  # the last came with version 4.11
-            if (plain := getattr(module, name, None)) is not None:
-                teaching.lay(module, name, seam)
+            plain = getattr(module, name, None)
+            if plain is not None and teaching.lay(module, name, seam):
                 teaching.hand_out(name, plain, getattr(module, name))
 
 

@@ -80,7 +80,7 @@ def _film_by_opencv(
     ]
     if export.found is None:
         return original(video_frames, output_video_path, fps)
-    with video.resting():
+    with teaching.resting():
         result = original([Image.fromarray(frame) for frame in frames], output_video_path, fps)
     export.finish()
     return result

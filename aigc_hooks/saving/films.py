@@ -15,7 +15,7 @@ from aigc_hooks.labels import Label
 from aigc_hooks.media import films_in, is_picture
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider
-from aigc_hooks.saving import video
+from aigc_hooks.saving import teaching
 from aigc_hooks.saving.writing import write_label
 
 # By suffix: encoder, its settings, and the quality that it has unless crf= says otherwise.
@@ -105,7 +105,7 @@ def save(content: Any, path: Path, fps: float, params: dict[str, Any], sound: So
         raise UnsupportedCarrierError(f"{path}: no plugin writes the implicit label into {suffix} files")
     label = _label_of(found[0])
     # Beside the target, so that it need not be copied from one disk to another.
-    with tempfile.TemporaryDirectory(prefix=".aigc-", dir=path.parent) as folder, video.resting():
+    with tempfile.TemporaryDirectory(prefix=".aigc-", dir=path.parent) as folder, teaching.resting():
         raw = Path(folder, f"film{suffix}")
         _encode(found[0], raw, fps, params, sound)
         write_label(raw, label, output=path)

@@ -75,7 +75,7 @@ class _Writer:
             export.finish()
 
     def _begin(self, args: Any, kwargs: Any) -> None:
-        if not self._writer.isOpened() or video.is_resting():
+        if not self._writer.isOpened() or teaching.is_resting():
             return
         target = str(args[0] if args else kwargs["filename"])
         several = self._writer.getBackendName() == "CV_IMAGES"  # each frame becomes a file

@@ -110,8 +110,9 @@ def _of_copy(pictures: Any) -> films.Owner | None:
     """Whose the pictures of an array are that was copied from one, or converted; None where they are not of one."""
     if channel_axis(pictures) == NO_PICTURE or 0 in pictures.shape:
         return None
-    owners = {films.owner_of(picture) for picture in (pictures if pictures.ndim == 4 else pictures[None])}
-    return owners.pop() if len(owners) == 1 else None
+    first, *others = pictures if pictures.ndim == 4 else pictures[None]
+    owner = films.owner_of(first)
+    return owner if owner and all(films.owner_of(other) == owner for other in others) else None
 
 
 def _of_film(film: Any) -> Label | None:

@@ -41,7 +41,7 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
     label, provider = found
     path = Path(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
     if path is None and form not in ("WAV", "WAVEX") and not file.readable():
-        path = _path_of(file)
+        path = path_of(file)
     label = _bound(label, provider, file, path)
     if path is not None and form in ("WAV", "WAVEX"):
         with path.open("r+b") as opened:
@@ -59,15 +59,15 @@ def embed(found: Found, file: Any, form: str, modality: str = "audio") -> None:
         hooks(provider).audit(record, provider)
 
 
-def _path_of(file: Any) -> Path:
+def path_of(file: Any) -> Path:
     """The path of a file that is open for writing only.
 
     Raises:
         LabelError: It has none.
     """
-    file.flush()
     name = getattr(file, "name", None)
     if isinstance(name, (str, Path)) and Path(name).is_file():
+        file.flush()
         return Path(name)
     raise LabelError(
         f"{file!r} cannot be read again, and so the implicit label cannot be put there; write to a path or io.BytesIO",

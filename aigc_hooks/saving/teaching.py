@@ -35,17 +35,22 @@ _ORIGINAL = "__aigc_hooks_original__"
 _HOLDING = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
 
 
-_resting: ContextVar[bool] = ContextVar("aigc_hooks_sound_resting", default=False)
+_resting: ContextVar[bool] = ContextVar("aigc_hooks_resting", default=False)
 
 
 @contextlib.contextmanager
 def resting() -> Iterator[None]:
-    """While it lasts, WAV files are written as they are: they are on their way to another form, which is labelled."""
+    """While it lasts, films and WAV files are written as they are: whoever writes them labels them."""
     token = _resting.set(True)
     try:
         yield
     finally:
         _resting.reset(token)
+
+
+def is_resting() -> bool:
+    """Whether films and WAV files are written as they are."""
+    return _resting.get()
 
 
 class _Written:
@@ -89,7 +94,7 @@ def _teach_wave(module: Any) -> None:
 
 def _wave_frames(original: Callable[..., Any], self: Any, data: Any) -> Any:
     result = original(self, data)
-    if _resting.get():
+    if is_resting():
         return result
     written = vars(self).setdefault("_aigc_hooks", _Written())
     if (samples := _pcm(data, self.getsampwidth(), self.getnchannels())) is not None:
@@ -225,11 +230,11 @@ _TEACHERS: dict[str, list[Callable[[Any], None]]] = {
 }
 
 
-def lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
-    """Lays a seam over a method, once: it gets the plain method and the arguments."""
+def lay(owner: Any, name: str, seam: Callable[..., Any]) -> bool:
+    """Lays a seam over a method, once: it gets the plain method and the arguments; tells whether it is new there."""
     plain = getattr(owner, name)
     if hasattr(plain, _ORIGINAL):
-        return
+        return False
 
     @functools.wraps(plain)
     def replacement(*args: Any, **kwargs: Any) -> Any:
@@ -237,6 +242,7 @@ def lay(owner: Any, name: str, seam: Callable[..., Any]) -> None:
 
     setattr(replacement, _ORIGINAL, plain)
     setattr(owner, name, replacement)
+    return True
 
 
 def hand_out(name: str, plain: Any, taught: Any) -> None:

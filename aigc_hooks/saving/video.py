@@ -22,36 +22,20 @@ from typing import Any
 
 from aigc_hooks import films
 from aigc_hooks.artifact import AuditRecord
-from aigc_hooks.errors import LabelError, UnsupportedCarrierError
+from aigc_hooks.errors import UnsupportedCarrierError
 from aigc_hooks.explicit.video import as_picture
 from aigc_hooks.forks import ForkSafeLock
 from aigc_hooks.labels import Label
 from aigc_hooks.plugins import hooks
 from aigc_hooks.provider import Provider, active
 from aigc_hooks.saving import arrays, teaching
-from aigc_hooks.saving.sound import embed
+from aigc_hooks.saving.sound import embed, path_of
 from aigc_hooks.saving.writing import put
 
 Found = tuple[Label, Provider]
 
 # What a caller knows of the frames that are about to be written, where they could not tell themselves.
 _expected: ContextVar[Found | None] = ContextVar("aigc_hooks_expected_film", default=None)
-_resting: ContextVar[bool] = ContextVar("aigc_hooks_video_resting", default=False)
-
-
-@contextlib.contextmanager
-def resting() -> Iterator[None]:
-    """While it lasts, films are written as they are: whoever writes them labels them."""
-    token = _resting.set(True)
-    try:
-        yield
-    finally:
-        _resting.reset(token)
-
-
-def is_resting() -> bool:
-    """Whether films are written as they are."""
-    return _resting.get()
 
 
 @contextlib.contextmanager
@@ -176,7 +160,7 @@ def _teach_imageio(module: Any) -> None:
 
 
 def _imageio_append(original: Callable[..., Any], self: Any, im: Any, meta: Any) -> Any:
-    if _resting.get():
+    if teaching.is_resting():
         return original(self, im, meta)
     export = vars(self).get("_aigc_hooks")
     if export is None:
@@ -215,7 +199,7 @@ def _teach_pyav(module: Any) -> None:
 
 def _pyav_encode(original: Callable[..., Any], self: Any, frame: Any = None) -> Any:
     container = getattr(self, "container", None)
-    if frame is None or container is None or _resting.get():
+    if frame is None or container is None or teaching.is_resting():
         return original(self, frame)
     with _lock:
         export = _exports.get(id(container))
@@ -249,20 +233,9 @@ def _pyav_close(original: Callable[..., Any], self: Any) -> Any:
     if export is None or export.found is None:
         return original(self)
     file = getattr(self.file, "file", None)
-    if file is not None and not all(getattr(file, name, bool)() for name in ("readable", "seekable")):
-        original(self)
-        # A file that is open for writing only has a path to read it by.
-        if isinstance(name := getattr(file, "name", None), (str, Path)) and Path(name).is_file():
-            file.flush()
-            export.target = str(name)
-            export.finish()
-            return None
-        raise LabelError(
-            f"the film went to {file!r}, which cannot be read again, and so its implicit label cannot be put there; "
-            "write it to a path or to io.BytesIO",
-            stage="save",
-        )
     result = original(self)
+    if file is not None and not all(getattr(file, name, bool)() for name in ("readable", "seekable")):
+        export.target, file = str(path_of(file)), None
     export.finish(file)
     return result
 
