@@ -36,7 +36,7 @@ def test_an_item_that_kills_its_process_is_told_and_the_others_go_on() -> None:
 
 
 def dwell(number: int) -> int:
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\n".encode())  # at once: print may write the end of the line by itself
     time.sleep(0.5)
     return number
 
